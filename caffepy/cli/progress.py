@@ -1,0 +1,100 @@
+"""A bar below the log while a solver trains: how far, how fast, how long still."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from caffepy.solver.solver import Solver
+
+
+class Speed(ProgressColumn):
+    """Iterations a second, once some were made."""
+
+    def render(self, task: Task) -> Text:
+        """The rate over the last seconds."""
+        return Text(f"{task.speed:.4g} iter/s" if task.speed else "", style="cyan")
+
+
+class Above:
+    """A stream for a log handler whose lines stand above the bar."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def write(self, text: str) -> int:
+        """Print as it is: no markup, no colours, no line broken."""
+        self.console.print(Text(text), end="", soft_wrap=True)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+@contextmanager
+def progress(solver: "Solver", console: Console | None = None) -> Iterator[None]:
+    """Show a bar on stderr while the solver runs, where stderr is a terminal.
+
+    What caffepy logs meanwhile goes through the same console, above the bar.
+    """
+    console = Console(stderr=True) if console is None else console
+    if not console.is_terminal:
+        yield
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Speed(),
+        TimeRemainingColumn(),
+        TextColumn("loss {task.fields[loss]:.4g}  lr {task.fields[rate]:.4g}"),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task(
+        solver.net.name,
+        total=solver.param.max_iter,
+        completed=solver.iter,
+        loss=float("nan"),
+        rate=solver.param.base_lr,
+    )
+
+    def show(iteration: int, _last: int, loss: float, rate: float) -> None:
+        bar.update(task, completed=iteration, loss=loss, rate=rate)
+
+    with bar, lines_above(console):
+        solver.progress = show
+        try:
+            yield
+        finally:
+            solver.progress = None
+
+
+@contextmanager
+def lines_above(console: Console) -> Iterator[None]:
+    """Let the log handlers of caffepy write through a console."""
+    handlers = [
+        handler
+        for handler in logging.getLogger("caffepy").handlers
+        if isinstance(handler, logging.StreamHandler)
+    ]
+    before = [handler.setStream(Above(console)) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, before, strict=True):
+            if stream is not None:
+                handler.setStream(stream)

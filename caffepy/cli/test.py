@@ -1,0 +1,90 @@
+"""`caffepy test`: score a net."""
+
+import argparse
+import logging
+from typing import TYPE_CHECKING
+
+from caffepy.cli.device import add_gpu, choose_device
+from caffepy.cli.flags import UsageError, comma_list
+from caffepy.cli.weights import log_copies
+from caffepy.graph.load import load_graph
+from caffepy.proto import TEST, NetState
+
+if TYPE_CHECKING:
+    from caffepy.net.net import Net
+
+log = logging.getLogger(__name__)
+
+EXAMPLES = """\
+example:
+  caffepy test -model train_val.prototxt -weights lenet.caffemodel -iterations 100
+
+Every iteration is one batch of the net's TEST data; the last lines are the means over all.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `caffe test`."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("--model", metavar="FILE", help="the net's prototxt")
+    parser.add_argument(
+        "--weights", type=comma_list, default=[], metavar="FILE,...", help="its .caffemodel files"
+    )
+    parser.add_argument(
+        "--iterations", type=int, default=50, metavar="N", help="how many batches (default: 50)"
+    )
+    add_gpu(parser)
+    parser.add_argument(
+        "--level", type=int, default=0, metavar="N", help="level of the net's state"
+    )
+    parser.add_argument(
+        "--stage",
+        type=comma_list,
+        default=[],
+        metavar="NAME,...",
+        help="stages of the net's state",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build the net in phase TEST, load its weights, score it."""
+    if not args.model:
+        raise UsageError("Need a model definition to score.\n-model FILE names it")
+    if not args.weights:
+        raise UsageError("Need model weights to score.\n-weights FILE names them")
+    if args.iterations < 1:
+        raise UsageError(f"--iterations is {args.iterations}, and must be at least 1")
+
+    state = NetState(phase=TEST, stage=args.stage)
+    if args.level:
+        state.level = args.level
+    graph = load_graph(args.model, state)
+    device = choose_device(args.gpu)
+    for problem in graph.problems:
+        log.warning("%s", problem)
+
+    from caffepy.net.build import build_net
+    from caffepy.net.weights import copy_weights
+
+    net = build_net(graph, device=device)
+    log_copies([copy_weights(net, path) for path in args.weights])
+    score(net, args.iterations)
+    return 0
+
+
+def score(net: "Net", iterations: int) -> None:
+    """Log every number of every output, batch by batch, and then their means."""
+    from caffepy.solver.report import elements, number, result
+
+    log.info("Running for %d iterations.", iterations)
+    total = 0.0
+    sums: list[float] = []
+    for index in range(iterations):
+        total += float(net.evaluate())
+        batch = elements(net.outputs, net.tops)
+        for name, value in batch:
+            log.info("Batch %d, %s = %s", index, name, number(value))
+        sums = [value + (sums[i] if sums else 0) for i, (_, value) in enumerate(batch)]
+    log.info("Loss: %s", number(total / iterations))
+    for (name, _), sum_ in zip(batch, sums, strict=True):
+        log.info("%s", result(name, sum_ / iterations, net.loss_weights))

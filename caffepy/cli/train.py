@@ -1,0 +1,134 @@
+"""`caffepy train`: run a solver."""
+
+import argparse
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from caffepy.cli.device import add_gpu, choose_device
+from caffepy.cli.flags import UsageError, comma_list
+from caffepy.cli.weights import log_copies
+from caffepy.graph.solver_nets import SolverFile, read_solver
+from caffepy.proto import SolverParameter
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from caffepy.solver.solver import Solver
+
+log = logging.getLogger(__name__)
+EFFECTS = ("stop", "snapshot", "none")
+
+EXAMPLES = """\
+example:
+  caffepy train -solver solver.prototxt
+  caffepy train -solver solver.prototxt -weights lenet.caffemodel
+  caffepy train -solver solver.prototxt -snapshot lenet_iter_500.solverstate
+
+Paths inside the prototxts count from the current folder. Ctrl-C writes a snapshot and stops;
+a second Ctrl-C stops at once.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `caffe train`."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("--solver", metavar="FILE", help="the solver's prototxt")
+    parser.add_argument("--snapshot", metavar="FILE", help="go on from this .solverstate")
+    parser.add_argument(
+        "--weights",
+        type=comma_list,
+        default=[],
+        metavar="FILE,...",
+        help="start from these .caffemodel files, by layer name",
+    )
+    add_gpu(parser)
+    parser.add_argument(
+        "--level", type=int, default=0, metavar="N", help="level of the train net's state"
+    )
+    parser.add_argument(
+        "--stage",
+        type=comma_list,
+        default=[],
+        metavar="NAME,...",
+        help="stages of the train net's state",
+    )
+    parser.add_argument(
+        "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
+    )
+    parser.add_argument(
+        "--sighup-effect",
+        choices=EFFECTS,
+        default="snapshot",
+        help="of a terminal that closes (default: snapshot)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train to max_iter, or until a signal says stop."""
+    if not args.solver:
+        raise UsageError("Need a solver definition to train.\n-solver FILE names it")
+    if args.snapshot and args.weights:
+        raise UsageError("-snapshot brings its own weights; give it or -weights, but not both")
+    file = read_solver(args.solver)
+    device = choose_device(args.gpu or gpu_of(file.param))
+
+    from caffepy.cli.progress import progress
+    from caffepy.solver.solver import Solver
+
+    solver = Solver(
+        file,
+        weights=args.weights or None,
+        snapshot=args.snapshot or None,
+        device=device,
+        level=args.level,
+        stages=args.stage,
+    )
+    show(file, solver)
+    effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}
+    log.info("Starting Optimization")
+    with signals(solver, effects), progress(solver):
+        solver.solve()
+    log.info("Optimization Done.")
+    return 0
+
+
+def gpu_of(param: SolverParameter) -> list[str]:
+    """The device that a solver asks for: only a solver_mode in the file itself counts."""
+    if param.HasField("solver_mode") and param.solver_mode == SolverParameter.GPU:
+        return [str(param.device_id)]
+    return []
+
+
+def show(file: SolverFile, solver: "Solver") -> None:
+    """Log what the files' authors should know before training starts, each thing once."""
+    nets = [solver.net, *solver.test_nets]
+    problems = [*file.problems, *(problem for net in nets for problem in net.graph.problems)]
+    for problem in dict.fromkeys(problems):
+        log.warning("%s", problem)
+    log_copies(solver.copied)
+
+
+@contextmanager
+def signals(solver: "Solver", effects: dict[signal.Signals, str]) -> Iterator[None]:
+    """Let signals ask the solver for what `effects` says, and be as before afterwards.
+
+    The second SIGINT after a stop was asked for interrupts as it does in any program.
+    """
+    from caffepy.solver.solver import Action
+
+    def ask(number: int, _frame: "FrameType | None") -> None:
+        action = effects[signal.Signals(number)]
+        if action == "stop":
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if action != "none":
+            solver.request(Action(action))
+
+    before = {number: signal.signal(number, ask) for number in effects}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

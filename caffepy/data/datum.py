@@ -1,0 +1,58 @@
+"""Datum, the record of Caffe's databases: a labelled image, raw or as the bytes of a file."""
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from caffepy.data.images import Pixels, decode_image
+from caffepy.errors import DataError
+from caffepy.proto import Datum
+
+Planes = NDArray[np.uint8] | NDArray[np.float32]  # (channels, height, width)
+
+
+def to_datum(pixels: Pixels, label: int) -> Datum:
+    """The raw record of an image (H, W, C): its bytes channel by channel."""
+    height, width, channels = pixels.shape
+    return Datum(
+        channels=channels,
+        height=height,
+        width=width,
+        data=pixels.transpose(2, 0, 1).tobytes(),
+        label=label,
+        encoded=False,
+    )
+
+
+def encoded_datum(file: bytes, label: int) -> Datum:
+    """The record that keeps an image file's bytes; its size is in the file only."""
+    return Datum(data=file, label=label, encoded=True)
+
+
+def parse_datum(value: bytes, where: object = "record") -> Datum:
+    """The message in a database's value; DataError, naming `where`, for other bytes."""
+    try:
+        return Datum.FromString(value)
+    except DecodeError as error:
+        raise DataError(f"{where}: not a Datum message: {len(value)} bytes do not parse") from error
+
+
+def decode(datum: Datum, color: bool | None = None, where: object = "record") -> Planes:
+    """The image of a record: (C, H, W), blue first; uint8, or float32 of `float_data`; a view.
+
+    color is decode_image's, for encoded records; raw ones are as they are. DataError, naming
+    `where`, for a damaged file or numbers that do not fill the shape.
+    """
+    if datum.encoded:
+        return decode_image(datum.data, color, where).transpose(2, 0, 1)
+    shape = datum.channels, datum.height, datum.width
+    data = datum.data
+    planes: Planes = (
+        np.frombuffer(data, np.uint8) if data else np.array(datum.float_data, np.float32)
+    )
+    if min(shape) < 1 or planes.size != shape[0] * shape[1] * shape[2]:
+        raise DataError(
+            f"{where}: {planes.size} numbers for an image of "
+            f"{shape[0]} channels, {shape[1]} rows and {shape[2]} columns"
+        )
+    return planes.reshape(shape)

@@ -1,0 +1,197 @@
+"""Image files to pixels and back, as OpenCV reads them for Caffe: rows of blue, green, red."""
+
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+from struct import error as StructError
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from caffepy.errors import DataError
+
+Pixels = NDArray[np.uint8]  # (height, width, channels)
+
+FORMATS = ("BMP", "DIB", "JPEG", "JPEG2000", "PNG", "PPM", "SUN", "TIFF", "WEBP")
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, StructError)
+
+_Turn = Image.Transpose
+ORIENTATION = 0x0112
+UPRIGHT = {  # how a camera held the picture, by the number EXIF gives it
+    2: _Turn.FLIP_LEFT_RIGHT,
+    3: _Turn.ROTATE_180,
+    4: _Turn.FLIP_TOP_BOTTOM,
+    5: _Turn.TRANSPOSE,
+    6: _Turn.ROTATE_270,
+    7: _Turn.TRANSVERSE,
+    8: _Turn.ROTATE_90,
+}
+
+ENCODERS: dict[str, tuple[str, dict[str, int]]] = {  # OpenCV's settings
+    "bmp": ("BMP", {}),
+    "jpeg": ("JPEG", {"quality": 95}),
+    "jpg": ("JPEG", {"quality": 95}),
+    "png": ("PNG", {"compress_level": 1}),
+    "tif": ("TIFF", {}),
+    "tiff": ("TIFF", {}),
+    "webp": ("WEBP", {"lossless": 1}),
+}
+
+
+def read_file(path: str | PathLike[str]) -> bytes:
+    """The bytes of a file; DataError where there is none, or it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{str(path)!r}: {error.strerror}") from error
+
+
+def decode_image(
+    source: bytes | str | PathLike[str], color: bool | None = True, where: object = "image"
+) -> Pixels:
+    """The pixels of an image file, given by its path or as its bytes: uint8 (H, W, C), read-only.
+
+    color True: 3 channels, blue first, of grey files too; False: 1 channel; both turned upright as
+    EXIF says and without alpha. None: as it lies in the file, not turned, with 1, 3 or 4 channels
+    (alpha last), which is how Caffe reads the encoded images of a database. 16 bits are cut to 8.
+    `where` names the bytes in the DataError that a damaged or unknown file raises.
+    """
+    if not isinstance(source, bytes):
+        source, where = read_file(source), repr(str(source))
+    try:
+        with Image.open(BytesIO(source), formats=FORMATS) as image:
+            if color is False:
+                image.draft("L", None)  # a JPEG's own luminance, as OpenCV takes it
+            image.load()
+            return _pixels(image, color)
+    except UnidentifiedImageError as error:
+        raise DataError(f"{where}: {_unknown(source)}") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{where}: too large an image: {error}") from error
+    except DAMAGED as error:
+        raise DataError(f"{where}: cannot be decoded: {error}") from error
+
+
+def _unknown(source: bytes) -> str:
+    if not source:
+        return "empty file"
+    if source.startswith(b"GIF8"):
+        return "GIF images are not read, as in Caffe; convert it to PNG"
+    return f"not an image, or damaged; formats read: {', '.join(FORMATS)}"
+
+
+def _pixels(image: Image.Image, color: bool | None) -> Pixels:
+    file_format = image.format
+    image = _eight_bits(image)
+    if color is not None:
+        image = _upright(image)
+    if color is False:
+        return _grey(image, file_format)
+    mode = "RGB"
+    if color is None and image.mode in ("1", "L"):
+        mode = "L"
+    elif color is None and image.has_transparency_data:
+        mode = "RGBA"
+    else:
+        image.info.pop("transparency", None)
+    return _array(image if image.mode == mode else image.convert(mode))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        cut = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        cut.info = image.info
+        return cut
+    if image.mode in ("I", "F"):
+        raise ValueError("32 bits a channel; 8 and 16 are read")
+    return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif", b""))
+        turn = UPRIGHT.get(exif.get(ORIENTATION, 1))
+    except DAMAGED:
+        return image  # an EXIF block that says nothing does not spoil the picture
+    return image if turn is None else image.transpose(turn)
+
+
+def _grey(image: Image.Image, file_format: str | None) -> Pixels:
+    if file_format == "PNG" and image.mode not in ("1", "L", "LA"):
+        # OpenCV leaves PNGs to libpng, which cuts where the others round.
+        rgb = np.asarray(image.convert("RGB")).astype(np.int32)
+        return ((rgb @ np.array([9798, 19235, 3735], np.int32))[..., None] >> 15).astype(np.uint8)
+    image.info.pop("transparency", None)
+    return _array(image.convert("L"))
+
+
+def _array(image: Image.Image) -> Pixels:
+    order = {"L": "L", "RGB": "BGR", "RGBA": "BGRA"}[image.mode]
+    data = np.frombuffer(image.tobytes("raw", order), np.uint8)
+    return data.reshape(image.height, image.width, len(order))
+
+
+def check_extension(extension: str, where: object = "images") -> None:
+    """Raise DataError, naming `where`, where no file of this type is written here."""
+    if extension not in ENCODERS:
+        raise DataError(
+            f"{where}: cannot be encoded as {extension!r}; types written: {', '.join(ENCODERS)}"
+        )
+
+
+def encode_image(pixels: Pixels, extension: str, where: object = "image") -> bytes:
+    """The file, of the type of an extension such as "png", that holds these pixels (H, W, 1 or 3).
+
+    DataError, naming `where`, for another type.
+    """
+    check_extension(extension, where)
+    file_format, settings = ENCODERS[extension]
+    grey = pixels.shape[2] == 1
+    image = Image.fromarray(pixels[..., 0] if grey else np.ascontiguousarray(pixels[..., ::-1]))
+    file = BytesIO()
+    image.save(file, file_format, **settings)
+    return file.getvalue()
+
+
+def resize(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Bilinear, without antialiasing, pixel centres aligned: (H, W, C) to (height, width, C).
+
+    In OpenCV's fixed point: 11 bits of weight, rows shortened to 15 bits between the two passes.
+    """
+    rows, columns, channels = pixels.shape
+    top, bottom, high, low = _neighbours(rows, height)
+    left, right, near, far = _neighbours(columns, width)
+    used, place = np.unique(np.concatenate([top, bottom]), return_inverse=True)
+    flat = pixels[used].reshape(len(used), -1)
+
+    lines: NDArray[np.int32] = flat.take(_spread(left, channels), axis=1) * np.repeat(
+        near, channels
+    )
+    lines += flat.take(_spread(right, channels), axis=1) * np.repeat(far, channels)
+    lines >>= 4
+    upper = (lines[place[:height]] * high[:, None]) >> 16
+    lower = (lines[place[height:]] * low[:, None]) >> 16
+    upper += lower
+    upper += 2
+    upper >>= 2
+    return upper.astype(np.uint8).reshape(height, width, channels)
+
+
+def _spread(places: NDArray[np.intp], channels: int) -> NDArray[np.intp]:
+    """Of each pixel, the places of its channels."""
+    return np.add.outer(places * channels, np.arange(channels)).ravel()
+
+
+def _neighbours(
+    size: int, new_size: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32], NDArray[np.int32]]:
+    """Of each new place: the two old places around it, and their weights, which add up to 2048."""
+    centre = ((np.arange(new_size) + 0.5) * (1 / (new_size / size)) - 0.5).astype(np.float32)
+    before = np.floor(centre).astype(np.intp)
+    share = (centre - before).astype(np.float32)
+    share[(before < 0) | (before >= size - 1)] = 0
+    before = before.clip(0, size - 1)
+    weight = np.rint(share * 2048).astype(np.int32)
+    return before, (before + 1).clip(0, size - 1), 2048 - weight, weight

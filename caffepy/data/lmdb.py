@@ -1,0 +1,226 @@
+"""LMDB databases: a folder of records in the order of their keys, read and written."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from itertools import repeat
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+from weakref import WeakValueDictionary
+
+import lmdb
+
+from caffepy.errors import DataError
+from caffepy.proto import DataParameter
+
+LONGEST_KEY = 511
+FIRST_MAP = 1 << 24
+RECORDS_HELD = 1000  # of an open transaction, as Caffe's tools commit
+BYTES_HELD = 1 << 26
+
+# LMDB forbids one process to open the same files twice, but two layers may read one database:
+# they share its environment for as long as one of them is there.
+_environments: WeakValueDictionary[tuple[int, int], lmdb.Environment] = WeakValueDictionary()
+_opening = threading.Lock()
+
+
+class Record(NamedTuple):
+    """One value of a database, and where it stands; str() of it names it in messages."""
+
+    database: str
+    key: bytes
+    value: bytes
+
+    def __str__(self) -> str:
+        return f"{self.database}: record {os.fsdecode(self.key)!r}"
+
+
+class LMDB:
+    """A database, read-only; opened when first used, so that it can be sent to other processes.
+
+    DataError, naming the folder, where there is no such database, or it is empty or cut short.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._environment: lmdb.Environment | None = None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.path,)
+
+    def __len__(self) -> int:
+        return self._open().stat()["entries"]
+
+    def keys(self) -> Iterator[bytes]:
+        """Every key, in order."""
+        with self._cursor() as cursor:
+            yield from cursor.iternext(keys=True, values=False)
+
+    def get(self, key: bytes) -> bytes:
+        """The value of a key; DataError where there is none."""
+        with self._cursor() as cursor:
+            if cursor.set_key(key):
+                return cursor.value()
+        raise DataError(f"{self.path}: no record {os.fsdecode(key)!r}")
+
+    def records(self, start: int = 0, step: int = 1) -> Iterator[Record]:
+        """Every `step`th record from number `start` on, beginning again at the end; endless."""
+        with self._cursor() as cursor:
+            cursor.first()
+            forward(cursor, start % len(self))
+            while True:
+                yield Record(self.path, *cursor.item())
+                forward(cursor, step)
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator["lmdb.Cursor[bytes]"]:
+        try:
+            with self._open().begin() as transaction, transaction.cursor() as cursor:
+                yield cursor
+        except lmdb.Error as error:
+            raise DataError(f"{self.path}: damaged LMDB: {error}") from error
+
+    def _open(self) -> lmdb.Environment:
+        if self._environment is None:
+            with _opening:
+                self._environment = open_environment(self.path)
+        return self._environment
+
+
+def forward(cursor: "lmdb.Cursor[bytes]", steps: int) -> None:
+    """Move a cursor on, from the last record to the first."""
+    for _ in repeat(None, steps):
+        if not cursor.next():
+            cursor.first()
+
+
+def find_backend(path: str | PathLike[str]) -> DataParameter.DB:
+    """Which kind of database a folder holds; DataError where it holds none."""
+    folder = Path(path)
+    if not folder.is_dir():
+        what = "is a file; give the database's folder" if folder.exists() else "no such database"
+        raise DataError(f"{path}: {what}")
+    if (folder / "data.mdb").exists():
+        return DataParameter.LMDB
+    if (folder / "CURRENT").exists():
+        return DataParameter.LEVELDB
+    raise DataError(f"{path}: not a database: neither data.mdb (LMDB) nor CURRENT (LevelDB) in it")
+
+
+def open_environment(path: str) -> lmdb.Environment:
+    """The process's one read-only environment of a database; DataError where it is unusable."""
+    if find_backend(path) != DataParameter.LMDB:
+        raise DataError(f"{path}: a LevelDB database, not an LMDB")
+    status = (Path(path) / "data.mdb").stat()
+    known = _environments.get((status.st_dev, status.st_ino))
+    if known is not None:
+        return known
+    try:
+        environment = lmdb.open(path, readonly=True, lock=False, create=False)
+    except lmdb.Error as error:
+        raise DataError(f"{path}: cannot be opened as an LMDB: {error}") from error
+    _check_whole(path, status.st_size, environment)
+    _environments[status.st_dev, status.st_ino] = environment
+    return environment
+
+
+def _check_whole(path: str, size: int, environment: lmdb.Environment) -> None:
+    """A page beyond the end of the file would kill the process when it is touched."""
+    statistics = environment.stat()
+    needed = (environment.info()["last_pgno"] + 1) * statistics["psize"]
+    if size < needed:
+        environment.close()
+        raise DataError(f"{path}: cut short: data.mdb has {size} bytes of at least {needed}")
+    if not statistics["entries"]:
+        environment.close()
+        raise DataError(f"{path}: an empty database: it holds no records")
+
+
+def check_key(key: bytes) -> None:
+    """Raise DataError for a key that LMDB does not take."""
+    if not 0 < len(key) <= LONGEST_KEY:
+        raise DataError(
+            f"key {os.fsdecode(key)!r} has {len(key)} bytes; LMDB takes 1 to {LONGEST_KEY}"
+        )
+
+
+class LMDBWriter:
+    """Writes a new database: `with LMDBWriter(path) as writer: writer.put(key, value)`.
+
+    It appears under its name, whole, at the end of the `with`, and not at all where that is left by
+    an exception. DataError where the name is taken, the disk is full, or a key is too long.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+        self._held: list[tuple[bytes, bytes]] = []
+        self._bytes = 0
+        if self.path.exists() or self.path.is_symlink():
+            raise DataError(f"{self.path}: exists already; remove it, or give another name")
+        if not self.path.absolute().parent.is_dir():
+            raise DataError(f"{self.path}: there is no folder {str(self.path.parent)!r}")
+
+    def __enter__(self) -> Self:
+        try:
+            self._folder = Path(
+                tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.absolute().parent)
+            )
+            (self._folder / "db").mkdir()
+        except OSError as error:
+            raise DataError(f"{self.path}: {error.strerror}") from error
+        self._environment = lmdb.open(
+            str(self._folder / "db"), map_size=FIRST_MAP, sync=False, mode=0o666
+        )
+        return self
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Add a record; its key is not in the database yet."""
+        check_key(key)
+        self._held.append((key, value))
+        self._bytes += len(value)
+        if len(self._held) >= RECORDS_HELD or self._bytes >= BYTES_HELD:
+            self._commit()
+
+    def _commit(self) -> None:
+        try:
+            while not self._fits():
+                self._environment.set_mapsize(2 * self._environment.info()["map_size"])
+        except lmdb.Error as error:
+            raise DataError(f"{self.path}: cannot be written: {error}") from error
+        self._held.clear()
+        self._bytes = 0
+
+    def _fits(self) -> bool:
+        """Write the held records in one transaction; False, and none written, on a full map."""
+        try:
+            with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
+                cursor.putmulti(self._held)
+        except lmdb.MapFullError:
+            return False
+        return True
+
+    def _finish(self) -> None:
+        self._commit()
+        self._environment.sync(True)
+        self._environment.close()
+        (self._folder / "db").rename(self.path)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        except (OSError, lmdb.Error) as error:
+            raise DataError(f"{self.path}: cannot be written: {error}") from error
+        finally:
+            self._environment.close()
+            shutil.rmtree(self._folder)

@@ -1,0 +1,1 @@
+"""From messages to a checked graph of layers, without tensors."""

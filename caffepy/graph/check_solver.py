@@ -1,0 +1,146 @@
+"""What can be said against a solver's message before any net is built or data read."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from caffepy.errors import near
+from caffepy.graph.fields import set_fields
+from caffepy.graph.problem import Problem
+from caffepy.proto import SolverParameter
+from caffepy.proto.position import Position
+
+Complaint = tuple[str, *tuple[str | int, ...]]  # what is wrong, and the field to blame
+
+TRAIN_NETS = ("net", "net_param", "train_net", "train_net_param")
+SOLVER_TYPES = ("SGD",)
+# The fields each policy needs: Caffe takes them as 0 where they are not set.
+POLICY_FIELDS = {
+    "fixed": (),
+    "step": ("gamma", "stepsize"),
+    "exp": ("gamma",),
+    "inv": ("gamma", "power"),
+    "multistep": ("gamma", "stepvalue"),
+    "poly": ("power",),
+    "sigmoid": ("gamma", "stepsize"),
+}
+CHOICES = {
+    "lr_policy": tuple(POLICY_FIELDS),
+    "regularization_type": ("L1", "L2"),
+    "type": SOLVER_TYPES,
+}
+MINIMUM = {
+    "average_loss": 1,
+    "display": 0,
+    "iter_size": 1,
+    "max_iter": 0,
+    "snapshot": 0,
+    "test_interval": 0,
+    "test_iter": 0,
+}
+
+
+def check_solver(param: SolverParameter, position: Position, path: Path) -> list[Problem]:
+    """All that is wrong with a solver read from `path`."""
+    checks = (_check_values, _check_rates, _check_type, _check_train_net, _check_test_nets)
+    problems = [
+        Problem("error", str(position.at(*field)), text)
+        for check in checks
+        for text, *field in check(param)
+    ]
+    problems += _check_paths(param, position, path)
+    if param.test_interval > 0 and not count_test_nets(param):
+        text = "test_interval is set, but test_iter is not: nothing is ever tested"
+        problems.append(Problem("warning", str(position.at("test_interval")), text))
+    return problems
+
+
+def _check_values(param: SolverParameter) -> Iterator[Complaint]:
+    """Single fields: there, one of the known names, within range."""
+    given = {field.name: value for field, value in param.ListFields()}
+    for name in ("base_lr", "max_iter", "lr_policy"):
+        if name not in given:
+            yield f"{name} is missing", name
+    for name, known in CHOICES.items():
+        if name in given and given[name] not in known:
+            text = f"{name} is {given[name]!r}, must be one of {', '.join(known)}"
+            yield text + near(given[name], known), name
+    for name, least in MINIMUM.items():
+        values = param.test_iter if name == "test_iter" else [given.get(name, least)]
+        for index, value in enumerate(values):
+            if value < least:
+                yield f"{name} is {value:g}, must be {least} or more", name, index
+
+
+def _check_rates(param: SolverParameter) -> Iterator[Complaint]:
+    """The fields that the learning rate and the gradient pass through."""
+    given = set_fields(param)
+    for name in POLICY_FIELDS.get(param.lr_policy, ()):
+        if name not in given:
+            yield f"{name} is missing: lr_policy {param.lr_policy!r} needs it", "lr_policy"
+    if param.lr_policy == "step" and "stepsize" in given and param.stepsize < 1:
+        yield f"stepsize is {param.stepsize}, must be 1 or more", "stepsize"
+    if not 0 <= param.momentum < 1:
+        yield f"momentum is {param.momentum:g}, must be 0 or more and below 1", "momentum"
+    if param.clip_gradients == 0 or math.isnan(param.clip_gradients):
+        text = f"clip_gradients is {param.clip_gradients:g}: no gradient would be left"
+        yield f"{text}; give the largest norm allowed, or -1 for none", "clip_gradients"
+
+
+def _check_type(param: SolverParameter) -> Iterator[Complaint]:
+    """solver_type, Caffe's older way to say `type`."""
+    if not param.HasField("solver_type"):
+        return
+    if param.HasField("type"):
+        yield "solver_type and type are both set; leave out solver_type, the older one", "type"
+        return
+    name = SolverParameter.SolverType.Name(param.solver_type)
+    known = {choice.upper() for choice in SOLVER_TYPES}
+    if name not in known:
+        text = f"solver_type is {name}, the older way to say `type`"
+        yield f"{text}, which must be one of {', '.join(SOLVER_TYPES)}", "solver_type"
+
+
+def _check_train_net(param: SolverParameter) -> Iterator[Complaint]:
+    """Exactly one net to train."""
+    given = [name for name in TRAIN_NETS if param.HasField(name)]
+    if not given:
+        yield (f"no net to train: set one of {', '.join(TRAIN_NETS)}",)
+    elif len(given) > 1:
+        text = f"several nets to train: {', '.join(given)} are set; only one of them may be"
+        yield text, given[1]
+
+
+def _check_test_nets(param: SolverParameter) -> Iterator[Complaint]:
+    """One test_iter a test net, and one test_state or none."""
+    nets, iters = count_test_nets(param), len(param.test_iter)
+    if nets != iters:
+        yield f"test_iter is given {iters} times for {nets} test nets: give one each", "test_iter"
+    if len(param.test_state) not in (0, nets):
+        text = f"test_state is given {len(param.test_state)} times for {nets} test nets"
+        yield f"{text}: give one each, or none", "test_state"
+    if nets and param.test_interval == 0:
+        yield "test_interval is missing or 0: with test nets it must be 1 or more", "test_interval"
+
+
+def count_test_nets(param: SolverParameter) -> int:
+    """How many nets are tested.
+
+    Those for testing alone, and `net` or `net_param` once for each test_iter that is left.
+    """
+    own = len(param.test_net_param) + len(param.test_net)
+    generic = param.HasField("net") or param.HasField("net_param")
+    return max(own, len(param.test_iter)) if generic else own
+
+
+def _check_paths(param: SolverParameter, position: Position, path: Path) -> Iterator[Problem]:
+    """Net files that are not there, as paths from the current folder."""
+    files = [(param.net, "net", 0), (param.train_net, "train_net", 0)]
+    files += [(name, "test_net", index) for index, name in enumerate(param.test_net)]
+    for name, field, index in files:
+        if not name or Path(name).exists():
+            continue
+        text = f"{field} file {name!r} is not there, counted from the current folder, {Path.cwd()}"
+        if (path.parent / name).exists():
+            text += f"; it is beside the solver: run from {path.parent.resolve()}"
+        yield Problem("error", str(position.at(field, index)), text)

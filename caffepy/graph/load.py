@@ -1,0 +1,99 @@
+"""From a net's message or file to its graph, in named passes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from caffepy.errors import NetError
+from caffepy.graph.check import check_nodes, check_rules
+from caffepy.graph.fields import set_fields
+from caffepy.graph.graph import AUTOMATIC, Graph, Node
+from caffepy.graph.kinds import KINDS
+from caffepy.graph.problem import Problem, refuse_errors
+from caffepy.graph.rules import filter_nodes
+from caffepy.graph.splits import insert_splits
+from caffepy.proto import NetParameter, NetState, Phase
+from caffepy.proto.files import read_text
+from caffepy.proto.position import Position
+
+
+def load_graph(path: str | Path, state: NetState) -> Graph:
+    """The graph of a net's prototxt in a state.
+
+    What `state` sets takes the place of the file's own `state`; stages add up.
+
+    Raises:
+        ParseError: the file is missing, or is no net.
+        NetError: its layers do not fit together; a line for each thing wrong.
+    """
+    net, position = read_text(path, NetParameter)
+    merged = NetState()
+    merged.CopyFrom(net.state)
+    merged.MergeFrom(state)
+    return make_graph(net, position, merged)
+
+
+def make_graph(net: NetParameter, position: Position, state: NetState) -> Graph:
+    """The graph of a net in exactly this state, whatever the net's own `state` is.
+
+    Raises NetError, with a line for each thing wrong.
+    """
+    refuse_errors(_check_format(net, position), NetError)
+    complete = NetState()
+    complete.CopyFrom(state)
+    complete.phase = state.phase
+    layers = [Node(param, position.at("layer", i)) for i, param in enumerate(net.layer)]
+    kept, left_out = filter_nodes(layers, complete)
+    _name_automatic_tops(kept)
+    problems = [*check_rules(layers), *check_nodes(kept, left_out)]
+    if not kept:
+        problems.append(Problem("error", str(position), _no_layers(net, complete)))
+    return Graph(
+        name=net.name,
+        position=position,
+        state=complete,
+        force_backward=net.force_backward,
+        debug_info=net.debug_info,
+        problems=refuse_errors(problems, NetError),
+        nodes=tuple(insert_splits(kept)),
+    )
+
+
+def _check_format(net: NetParameter, position: Position) -> list[Problem]:
+    """Formats older than `layer { ... }`, which are not read."""
+    found = []
+    if net.layers and net.layer:
+        text = "has both `layers` and `layer`; a net may have only one of the two formats"
+        found.append(Problem("error", str(position.at("layers")), text))
+    elif net.layers:
+        version = "V0" if net.layers[0].HasField("layer") else "V1"
+        text = f"this net is in Caffe's older {version} format (`layers`); write it with `layer`"
+        found.append(Problem("error", str(position.at("layers")), text))
+    inputs = [name for name in set_fields(net) if name.startswith("input")]
+    if inputs:
+        text = (
+            f"`{inputs[0]}` of the net is Caffe's older way to declare inputs; write "
+            '`layer { name: "input" type: "Input" top: ... input_param { shape { ... } } }`'
+        )
+        found.append(Problem("error", str(position.at(inputs[0])), text))
+    return found
+
+
+def _name_automatic_tops(nodes: Sequence[Node]) -> None:
+    """Give a top to each loss that has none, with a name of its own."""
+    count = 0
+    for node in nodes:
+        kind = KINDS.get(node.param.type)
+        if kind is not None and kind.auto_top and not node.param.top:
+            node.param.top.append(f"{AUTOMATIC}{count}" if count else AUTOMATIC)
+            count += 1
+
+
+def _no_layers(net: NetParameter, state: NetState) -> str:
+    """Why a net has no layers."""
+    if not net.layer:
+        return "the net has no layers"
+    stages = ", ".join(map(repr, state.stage)) if state.stage else "none"
+    return (
+        f"the net has no layers in phase {Phase.Name(state.phase)}, level {state.level}, "
+        f"stages {stages}: the include and exclude rules leave all {len(net.layer)} out"
+    )

@@ -1,0 +1,106 @@
+"""A solver's file, and the graphs of the nets it trains and tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from caffepy.errors import SolverError
+from caffepy.graph.check_solver import check_solver, count_test_nets
+from caffepy.graph.graph import Graph
+from caffepy.graph.load import make_graph
+from caffepy.graph.problem import Problem, refuse_errors
+from caffepy.proto import TEST, TRAIN, NetParameter, NetState, Phase, SolverParameter
+from caffepy.proto.files import read_text
+from caffepy.proto.position import Position
+
+
+@dataclass(frozen=True)
+class SolverFile:
+    """A solver's message, checked, and where it was read from; problems: warnings to show."""
+
+    param: SolverParameter
+    position: Position
+    path: Path
+    problems: tuple[Problem, ...]
+
+
+_Source = tuple[NetParameter, Position]
+
+
+def read_solver(path: str | Path) -> SolverFile:
+    """Read and check a solver's prototxt.
+
+    Paths in it count from the current folder, as in Caffe.
+
+    Raises:
+        ParseError: the file is missing, or is no solver.
+        SolverError: its settings are wrong; a line for each thing wrong.
+    """
+    param, position = read_text(path, SolverParameter)
+    problems = check_solver(param, position, Path(path))
+    return SolverFile(param, position, Path(path), refuse_errors(problems, SolverError))
+
+
+def train_graph(solver: SolverFile, level: int = 0, stages: Sequence[str] = ()) -> Graph:
+    """The graph of the net to train, in phase TRAIN unless the net or train_state says otherwise.
+
+    level, unless 0, takes the place of train_state's; stages are added to it.
+
+    Raises ParseError or NetError as `caffepy.graph.load.load_graph` does.
+    """
+    param, position = solver.param, solver.position
+    if param.HasField("train_net"):
+        source = read_text(param.train_net, NetParameter)
+    elif param.HasField("train_net_param"):
+        source = param.train_net_param, position.at("train_net_param")
+    else:
+        source = _generic_net(solver)
+    return _graph(source, TRAIN, _add(param.train_state, level, stages))
+
+
+def test_graphs(solver: SolverFile, level: int, stages: Sequence[str]) -> list[Graph]:
+    """The graphs of the nets to test, in phase TEST unless a net or its test_state says otherwise.
+
+    First those of test_net_param, then of test_net, then `net` or `net_param` for each test_iter
+    that is left. level, unless 0, takes the place of each test_state's; stages are added to it.
+
+    Raises ParseError or NetError as `caffepy.graph.load.load_graph` does.
+    """
+    param, position = solver.param, solver.position
+    sources: list[_Source] = [
+        (net, position.at("test_net_param", index))
+        for index, net in enumerate(param.test_net_param)
+    ]
+    sources += [read_text(name, NetParameter) for name in param.test_net]
+    sources += [_generic_net(solver) for _ in range(count_test_nets(param) - len(sources))]
+    states = list(param.test_state) if param.test_state else [NetState()] * len(sources)
+    return [
+        _graph(source, TEST, _add(state, level, stages))
+        for source, state in zip(sources, states, strict=True)
+    ]
+
+
+def _generic_net(solver: SolverFile) -> _Source:
+    """The net both to train and to test."""
+    if solver.param.HasField("net"):
+        return read_text(solver.param.net, NetParameter)
+    return solver.param.net_param, solver.position.at("net_param")
+
+
+def _add(state: NetState, level: int, stages: Sequence[str]) -> NetState:
+    """A solver's state for a net, with what the command line adds."""
+    result = NetState()
+    result.CopyFrom(state)
+    result.stage.extend(stages)
+    if level:
+        result.level = level
+    return result
+
+
+def _graph(source: _Source, phase: Phase, state: NetState) -> Graph:
+    """The graph of a net: the phase gives way to the net's own state, and both to `state`."""
+    net, position = source
+    merged = NetState(phase=phase)
+    merged.MergeFrom(net.state)
+    merged.MergeFrom(state)
+    return make_graph(net, position, merged)

@@ -1,0 +1,95 @@
+"""Data: labelled images from a database."""
+
+import logging
+
+from torch import Tensor
+
+from caffepy.data.batches import Batches, Stream
+from caffepy.data.datum import decode, parse_datum
+from caffepy.data.lmdb import LMDB, find_backend
+from caffepy.data.transform import Transform
+from caffepy.layers.layer import Shape, Source, SourceLayer, register
+from caffepy.proto import DataParameter, LayerParameter
+
+logger = logging.getLogger(__name__)
+
+
+@register("Data")
+class Data(SourceLayer):
+    """Batches of a database's records, in the order of their keys, beginning again at its end.
+
+    Tops:    data (N, C, h, w), transformed as transform_param says; h and w are crop_size, or those
+             of the batch's first record, which the others must share;
+             label (N,), where a second top is named.
+    Ranks:   in training, record r goes to rank r % world; else every rank reads all.
+    Without `backend` the folder tells which kind of database it is. As in Caffe, `rand_skip` and
+    `force_encoded_color` do nothing, which is logged.
+    Source:  caffe/src/caffe/layers/data_layer.cpp
+    """
+
+    def __init__(self, param: LayerParameter, source: Source) -> None:
+        super().__init__(param, source)
+        data = param.data_param
+        if not data.source:
+            raise self.error("source, a database, is missing", "data_param.source")
+        if not data.batch_size:
+            raise self.error(
+                "batch_size must be 1 or more; it is 0 or missing", "data_param.batch_size"
+            )
+        if not data.prefetch:
+            raise self.error("prefetch must be 1 or more; it is 0", "data_param.prefetch")
+        owner = f"layer {param.name!r} ({param.type})"
+        self._transform = Transform(param.transform_param, source.training, source.device, owner)
+        self._check_backend(data)
+        rank, world = (source.rank, source.world) if source.training else (0, 1)
+        self._stream = Stream(LMDB(data.source), source.seed, rank, world, source.position)
+        self._batches = Batches(
+            self._stream,
+            self._transform,
+            data.batch_size,
+            data.prefetch,
+            pinned=source.device.type == "cuda",
+        )
+        for field in ("rand_skip", "force_encoded_color"):
+            if data.HasField(field):
+                logger.warning("%s: data_param.%s does nothing, as in Caffe", owner, field)
+
+    def _check_backend(self, data: DataParameter) -> None:
+        found = find_backend(data.source)
+        if data.HasField("backend") and data.backend != found:
+            raise self.error(
+                f"backend is {DataParameter.DB.Name(data.backend)}, but {data.source} is a "
+                f"database of backend {DataParameter.DB.Name(found)}",
+                "data_param.backend",
+            )
+        if found != DataParameter.LMDB:
+            raise self.error(
+                f"{data.source} is a LevelDB database; this version reads LMDB", "data_param.source"
+            )
+
+    @property
+    def position(self) -> int:
+        """How many records have been handed out, to all ranks together."""
+        return self._batches.position
+
+    def read(self) -> tuple[Tensor, ...]:
+        """The next batch, on `source.device`."""
+        batch = self._batches.read()
+        pixels = batch.pixels.to(self.source.device, non_blocking=True)
+        data = self._transform(pixels, batch.draws)
+        if len(self.param.top) == 1:
+            return (data,)
+        return data, batch.labels.to(self.source.device)
+
+    def top_shapes(self, *_bottoms: Shape) -> list[Shape]:
+        """The shapes of the next batch, from its first record."""
+        record = next(self._stream.records())
+        datum = parse_datum(record.value, record)
+        color = self._transform.color
+        if color is not None and not datum.encoded:
+            logger.warning(
+                "%s: force_color and force_gray do nothing to raw records", self._transform.owner
+            )
+        image = self._transform.window(decode(datum, color, record).shape, record)
+        count = self.param.data_param.batch_size
+        return [(count, *image), (count,)][: len(self.param.top)]

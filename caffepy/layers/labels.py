@@ -1,0 +1,71 @@
+"""Labels as Caffe's losses and Accuracy take them: one number an item, an index of a class."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from caffepy.layers.layer import Layer, Shape
+
+
+class Labels(NamedTuple):
+    """What each label means; three tensors of one shape.
+
+    target: int64, the class, 0 where there is none; known: whether it is a class;
+    ignored: whether it is the label to pass over, which need not be a class.
+    """
+
+    target: Tensor
+    known: Tensor
+    ignored: Tensor
+
+
+def read_labels(labels: Tensor, classes: int, ignore: int | None) -> Labels:
+    """Sort labels, of any shape, into classes, the one to ignore, and those that mean nothing.
+
+    Fractions are cut off towards zero, as Caffe does: 1.9 is class 1. NaN means nothing.
+    """
+    whole = labels.detach().trunc()
+    known = (whole >= 0) & (whole < classes)
+    ignored = torch.zeros_like(known) if ignore is None else whole == ignore
+    return Labels(torch.where(known, whole, 0).long(), known, ignored)
+
+
+def labels_of(scores: Tensor, labels: Tensor, axis: int, ignore: int | None) -> Labels:
+    """The labels laid over the scores: their shape, with one entry along the axis of the classes.
+
+    scores: (*outer, C, *inner), C at `axis`; labels: as many as outer times inner, in that order.
+    """
+    shape = (*scores.shape[:axis], 1, *scores.shape[axis + 1 :])
+    return read_labels(labels.reshape(shape), scores.shape[axis], ignore)
+
+
+def require_one_label_an_item(layer: Layer, scores: Shape, labels: Shape, axis: int) -> None:
+    """Raise LayerError unless there is one label for each place that has scores."""
+    items = (*scores[:axis], *scores[axis + 1 :])
+    if math.prod(labels) != math.prod(items):
+        raise layer.error(
+            "Number of labels must match number of predictions; "
+            f"scores of shape {scores} with {scores[axis]} classes along axis {axis} take "
+            f"{math.prod(items)} labels, one for each place in {items}, but the labels have shape "
+            f"{labels}, which is {math.prod(labels)}"
+        )
+
+
+def require_known_labels(layer: Layer, labels: Tensor, classes: int, ignore: int | None) -> None:
+    """Raise LayerError, naming the first, where a label is neither a class nor the one to ignore."""
+    _, known, ignored = read_labels(labels, classes, ignore)
+    wrong = (~known & ~ignored).nonzero()
+    if len(wrong) == 0:
+        return
+    item, *place = wrong[0].tolist()
+    where = f"item {item}, place {tuple(place)}" if place else f"item {item}"
+    others = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    allowed = (
+        f"0 to {classes - 1}" if ignore is None else f"0 to {classes - 1}, or {ignore} to ignore"
+    )
+    raise layer.error(
+        f"the label of {where} is {labels[tuple(wrong[0])].item():.9g}{others}; "
+        f"allowed are {allowed}: there are {classes} classes"
+    )

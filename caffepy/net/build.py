@@ -1,0 +1,86 @@
+"""From a graph of messages to a net of layers."""
+
+from collections.abc import Mapping
+
+import torch
+
+from caffepy.errors import LayerError
+from caffepy.graph.graph import Graph, Node
+from caffepy.layers.layer import Layer, Shape, Source, build, build_source
+from caffepy.net.net import Net, Step
+from caffepy.net.summary import log_net
+from caffepy.proto import TRAIN, LayerParameter
+from caffepy.proto.arrays import to_array
+
+
+def build_net(
+    graph: Graph,
+    *,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+    positions: Mapping[str, int] | None = None,
+) -> Net:
+    """Build every layer of a graph in file order, with its fillers, on a device.
+
+    Args:
+        graph: what `caffepy.graph.load.load_graph` returned.
+        device: where the blobs are and the layers run.
+        seed: of what data layers draw; parameters are filled from torch's own generator.
+        positions: by layer name, after how many records a data layer begins; 0 where not given.
+
+    Raises:
+        LayerError: a layer whose message or bottoms are wrong, with its place in the file.
+        DataError: a database that cannot be read.
+    """
+    net = Net(graph)
+    for node in graph.nodes:
+        source = Source(
+            training=node.param.phase == TRAIN,
+            device=torch.device(device),
+            seed=seed,
+            position=positions.get(node.param.name, 0) if positions else 0,
+        )
+        bottoms = [net.shapes[name] for name in node.param.bottom]
+        try:
+            layer, tops = _layer(node, bottoms, source)
+            net.append(layer, _step(node), tops)
+        except LayerError as error:
+            place = node.position.at(*error.field.split(".")) if error.field else node.position
+            raise LayerError(f"{place}: {error}", error.field) from error
+    net.loss_weights.update(graph.loss_weights)
+    net.blobs.freeze()
+    log_net(net)
+    return net
+
+
+def _layer(node: Node, bottoms: list[Shape], source: Source) -> tuple[Layer, list[Shape]]:
+    """The layer of a node, ready to run, and the shapes of its tops."""
+    layer = build(node.param, *bottoms) if bottoms else build_source(node.param, source)
+    if node.param.blobs:
+        _take_blobs(layer, node.param)
+    layer.train(source.training).to(source.device)
+    return layer, layer.top_shapes(*bottoms)
+
+
+@torch.no_grad()
+def _take_blobs(layer: Layer, param: LayerParameter) -> None:
+    """Let the blobs that the message carries take the place of what the fillers drew."""
+    targets = list(layer.parameters())
+    if len(param.blobs) != len(targets):
+        raise layer.error(f"{len(param.blobs)} blobs given, the layer has {len(targets)}", "blobs")
+    for index, (blob, target) in enumerate(zip(param.blobs, targets, strict=True)):
+        given = to_array(blob)
+        if given.shape != target.shape:
+            raise layer.error(
+                f"blob {index} is given with shape {given.shape}, the layer's has "
+                f"{tuple(target.shape)}",
+                "blobs",
+            )
+        target.copy_(torch.from_numpy(given))
+
+
+def _step(node: Node) -> Step:
+    """How the layer of a node is wired."""
+    flags = node.param.propagate_down
+    detached = tuple(not flag for flag in flags) if flags else (False,) * len(node.param.bottom)
+    return Step(node.param.name, tuple(node.param.bottom), tuple(node.param.top), detached)

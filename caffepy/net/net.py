@@ -1,0 +1,218 @@
+"""The net: Caffe's graph of named blobs as one torch module."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from caffepy.errors import NetError, near
+from caffepy.graph.graph import Graph
+from caffepy.layers.layer import Layer, Shape, SourceLayer, as_tuple, build_source
+from caffepy.net.params import BlobTable, Learnable
+
+Observer = Callable[[str, str, Tensor], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """How one layer is wired: the blobs it reads and the blobs it writes."""
+
+    name: str
+    bottoms: tuple[str, ...]
+    tops: tuple[str, ...]
+    detached: tuple[bool, ...]  # by bottom: `propagate_down: false`
+
+
+class Net(nn.Module):
+    """A net that `caffepy.net.build.build_net` has built, ready to run.
+
+    `forward(**tops)` takes the tops of the layers without bottoms, by blob name, and returns the
+    outputs; it is pure, so torch.compile, autocast and export apply to it as to any module.
+    `read()` fetches those tops from the data layers. A blob's name means what its last writer left
+    there, as in-place layers have it.
+
+    layers, layer_names: the layers in file order, Split layers included, and their names, which may
+    repeat. inputs: tops of Input layers. outputs: tops that no layer consumes, sorted.
+    shapes: of each blob, as built. loss_weights: by blob, where not zero. learnable: the blobs that
+    the solver updates, in Caffe's order. tops: what the last `forward_backward` or `evaluate` gave.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        self.name = graph.name
+        self.layers = nn.ModuleList()
+        self.layer_names: list[str] = []
+        self.shapes: dict[str, Shape] = {}
+        self.loss_weights: dict[str, float] = {}
+        self.inputs = list(graph.inputs)
+        self.outputs = list(graph.outputs)
+        self.tops: dict[str, Tensor] = {}
+        self.blobs = BlobTable()
+        self.steps: list[Step] = []
+
+    @property
+    def learnable(self) -> list[Learnable]:
+        """The blobs that the solver updates: one entry an owner, frozen ones included."""
+        return self.blobs.learnable
+
+    @property
+    def results(self) -> list[str]:
+        """The blobs that `forward` returns: the outputs, and those with a loss weight."""
+        return [*self.outputs, *(blob for blob in self.loss_weights if blob not in self.outputs)]
+
+    def append(self, layer: Layer, step: Step, shapes: list[Shape]) -> None:
+        """Enter the next layer in file order, with the shapes of its tops."""
+        self.layers.append(layer)
+        self.layer_names.append(step.name)
+        self.steps.append(step)
+        self.shapes.update(zip(step.tops, shapes, strict=True))
+        self.blobs.append(layer)
+
+    def read(self) -> dict[str, Tensor]:
+        """The next batch of each layer without bottoms, by blob name; zeros for Input layers."""
+        tops: dict[str, Tensor] = {}
+        for layer, step in self._plan():
+            if isinstance(layer, SourceLayer):
+                tops.update(zip(step.tops, layer.read(), strict=True))
+        return tops
+
+    def forward(self, **tops: Tensor) -> dict[str, Tensor]:
+        """The outputs for these tops of the layers without bottoms, given by blob name."""
+        return self._run(tops)
+
+    def objective(self, tops: Mapping[str, Tensor]) -> Tensor:
+        """What training minimises: the sum of loss_weight times the sum of each weighted top."""
+        parts = [weight * tops[blob].sum() for blob, weight in self.loss_weights.items()]
+        return torch.stack(parts).sum() if parts else torch.zeros(())
+
+    def zero_diffs(self) -> None:
+        """Forget the gradients; `forward_backward` adds to them until the next call."""
+        for entry in self.learnable:
+            entry.param.grad = None
+
+    def forward_backward(self) -> Tensor:
+        """Read a batch, add its gradients to the parameters' `grad`, and return its objective."""
+        outputs = self(**self.read())
+        objective = self.objective(outputs)
+        if objective.requires_grad:
+            objective.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        for entry in self.learnable:
+            if entry.param.requires_grad and entry.param.grad is None:
+                entry.param.grad = torch.zeros_like(entry.param)  # weight decay still applies
+        self.tops = {name: top.detach() for name, top in outputs.items()}
+        return objective.detach()
+
+    @torch.no_grad()
+    def evaluate(self) -> Tensor:
+        """Read a batch and return its objective, without gradients."""
+        self.tops = self(**self.read())
+        return self.objective(self.tops)
+
+    def share_with(self, other: "Net") -> None:
+        """Take the other net's blobs, by layer name, as a test net takes the train net's.
+
+        The storage is shared: what the solver learns is seen here at once.
+        """
+        first = {name: index for index, name in reversed(list(enumerate(other.layer_names)))}
+        for index, name in enumerate(self.layer_names):
+            if name not in first:
+                continue
+            ours, theirs = self.blobs.blobs_of(index), other.blobs.blobs_of(first[name])
+            if [blob.shape for blob in ours] != [blob.shape for blob in theirs]:
+                raise NetError(
+                    f"layer {name!r} has blobs of shapes {[tuple(blob.shape) for blob in ours]} in "
+                    f"this net and {[tuple(blob.shape) for blob in theirs]} in the net it shares with"
+                )
+            self.blobs.share(index, other.blobs, first[name])
+
+    def positions(self) -> dict[str, int]:
+        """How many records each layer without bottoms has handed out, by layer name."""
+        return {
+            step.name: layer.position
+            for layer, step in self._plan()
+            if isinstance(layer, SourceLayer)
+        }
+
+    def seek(self, positions: Mapping[str, int], seed: int) -> None:
+        """Let each named layer without bottoms go on after that many records, drawing from `seed`."""
+        for index, name in enumerate(self.layer_names):
+            layer = self.layers[index]
+            if isinstance(layer, SourceLayer) and name in positions:
+                source = replace(layer.source, position=positions[name], seed=seed)
+                self.layers[index] = build_source(layer.param, source)
+
+    def blobs_of(self, index: int) -> list[Tensor]:
+        """The storage of the blobs of the layer at this place in `layers`, in Caffe's order."""
+        return self.blobs.blobs_of(index)
+
+    def first_non_finite(self, tops: Mapping[str, Tensor]) -> tuple[str, str] | None:
+        """The first layer, and its top, that holds a NaN or an infinity; None where none does."""
+        found: list[tuple[str, str]] = []
+
+        def observe(layer: str, blob: str, top: Tensor) -> None:
+            if not found and not bool(torch.isfinite(top).all()):
+                found.append((layer, blob))
+
+        with torch.no_grad():
+            self._run(tops, observe)
+        return found[0] if found else None
+
+    def _run(
+        self, tops: Mapping[str, Tensor], observe: Observer | None = None
+    ) -> dict[str, Tensor]:
+        blobs: dict[str, Tensor] = {}
+        on_host = not torch.compiler.is_compiling()
+        for (layer, step), unread in zip(self._plan(), self._unread, strict=True):
+            if isinstance(layer, SourceLayer):
+                made = self._given(step, tops)
+            else:
+                bottoms = tuple(
+                    blobs[name].detach() if detached else blobs[name]
+                    for name, detached in zip(step.bottoms, step.detached, strict=True)
+                )
+                if on_host and bottoms[-1].device.type == "cpu":
+                    layer.check(*bottoms)
+                made = as_tuple(layer(*bottoms))
+            for name, top in zip(step.tops, made, strict=True):
+                blobs[name] = top
+                if observe is not None:
+                    observe(step.name, name, top)
+            for name in unread:
+                del blobs[name]
+        return {name: blobs[name] for name in self.results}
+
+    def _plan(self) -> Iterator[tuple[Layer, Step]]:
+        return zip(cast("Iterable[Layer]", self.layers), self.steps, strict=True)
+
+    @cached_property
+    def _unread(self) -> list[list[str]]:
+        """After which step which blobs are read no more, so that their memory can be used again."""
+        unread: list[list[str]] = []
+        needed = set(self.results)
+        for step in reversed(self.steps):
+            touched = {*step.bottoms, *step.tops}
+            unread.append(sorted(touched - needed))
+            needed = (needed - set(step.tops)) | set(step.bottoms)
+        return unread[::-1]
+
+    def _given(self, step: Step, tops: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+        """The tops of a layer without bottoms, images with their channels last in memory.
+
+        Convolution and pooling are up to twice as fast so. `contiguous` would leave an image of one
+        channel as it is, `to` does not.
+        """
+        for name in step.tops:
+            if name not in tops:
+                raise NetError(
+                    f"no value for blob {name!r} of layer {step.name!r}{near(name, tops)}"
+                )
+        return tuple(
+            tops[name].to(memory_format=torch.channels_last)
+            if tops[name].dim() == 4
+            else tops[name]
+            for name in step.tops
+        )

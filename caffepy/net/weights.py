@@ -1,0 +1,159 @@
+"""Weights into a net and out of it: .caffemodel files, matched by layer name."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from caffepy.errors import WeightsError
+from caffepy.graph.graph import AUTOMATIC
+from caffepy.layers.layer import Layer, Shape
+from caffepy.net.net import Net
+from caffepy.proto import LayerParameter, NetParameter
+from caffepy.proto.arrays import fill_blob
+from caffepy.proto.files import write_binary
+from caffepy.proto.weights import LayerWeights, read_weights
+
+log = logging.getLogger(__name__)
+
+_NAMED = 5  # how many layers a message names as examples
+
+
+@dataclass(frozen=True)
+class CopyReport:
+    """What `copy_weights` did, as names of layers.
+
+    copied: have their blobs from the file. ignored: are in the file and not in the net.
+    kept: have blobs, of which the file has none.
+    """
+
+    copied: tuple[str, ...]
+    ignored: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def copy_weights(net: Net, path: str | Path) -> CopyReport:
+    """Copy the blobs of a .caffemodel into the layers of the same name.
+
+    Layers of the file that the net does not have are logged and left out; a net has to share one
+    layer with blobs at least. Everything is checked before anything is copied. Of several layers of
+    one name, the net's first is meant.
+
+    Caffe: Net::CopyTrainedLayersFrom in src/caffe/net.cpp.
+
+    Raises:
+        WeightsError: the file cannot be read, or its blobs do not fit; one line a problem.
+    """
+    source = read_weights(path)
+    targets = {name: index for index, name in reversed(list(enumerate(net.layer_names)))}
+    found = [(layer, targets[layer.name]) for layer in source if layer.name in targets]
+    problems = [problem for layer, index in found for problem in _misfits(net, index, layer)]
+    if problems:
+        raise WeightsError("\n".join(f"{path}: {problem}" for problem in problems))
+    filled = {index: layer for layer, index in found if layer.blobs}
+    with_blobs = [index for index in range(len(net.layers)) if net.blobs_of(index)]
+    if with_blobs and not filled:
+        raise WeightsError(_nothing_fits(net, path, source, with_blobs))
+    ignored = tuple(layer.name for layer in source if layer.name not in targets)
+    for name in ignored:
+        log.info("Ignoring source layer %s", name)
+    for index, layer in filled.items():
+        _copy(layer.blobs, net.blobs_of(index))
+    return CopyReport(
+        copied=tuple(net.layer_names[index] for index in sorted(filled)),
+        ignored=ignored,
+        kept=tuple(net.layer_names[index] for index in with_blobs if index not in filled),
+    )
+
+
+def write_weights(net: Net, path: str | Path, *, diffs: bool = False) -> None:
+    """Write every layer of a net, with its blobs, as a .caffemodel that any Caffe reads.
+
+    Args:
+        net: the net; layers that share a blob write it each.
+        path: the file; written whole or not at all.
+        diffs: write each blob's gradient beside it, zeros where there is none.
+
+    Raises:
+        SnapshotError: the file cannot be written.
+    """
+    message = NetParameter(name=net.graph.name)
+    for index, layer in enumerate(net.layers):
+        param = message.layer.add()
+        param.CopyFrom(cast("Layer", layer).param)
+        _leave_out_what_caffe_does(param)
+        for blob, diff in zip(net.blobs_of(index), net.blobs.diffs_of(index), strict=True):
+            fill_blob(param.blobs.add(), _array(blob), _diff(blob, diff) if diffs else None)
+    write_binary(path, message)
+
+
+def _misfits(net: Net, index: int, source: LayerWeights) -> list[str]:
+    """What keeps a layer of the file from the layer of its name."""
+    targets = net.blobs_of(index)
+    place = net.graph.nodes[index].position
+    if len(source.blobs) != len(targets):
+        return [
+            f"Incompatible number of blobs for layer {source.name}: {len(source.blobs)} in the "
+            f"file, {len(targets)} in the net ({place})"
+        ]
+    return [
+        f"Cannot copy param {number} of layer {source.name!r}, shape mismatch: "
+        f"{_counted(blob.shape)} in the file, {_counted(target.shape)} in the net ({place}); "
+        "to learn this layer anew, give it another name"
+        for number, (blob, target) in enumerate(zip(source.blobs, targets, strict=True))
+        if not _same_shape(blob.shape, tuple(target.shape))
+    ]
+
+
+def _same_shape(source: Shape, target: Shape) -> bool:
+    """Equal, or equal as in old files, which have four axes, the first of them 1 where unused."""
+    return source in (target, (1,) * (4 - len(target)) + target)
+
+
+def _counted(shape: Sequence[int]) -> str:
+    return f"{' '.join(map(str, shape))} ({np.prod(shape, dtype=int)})"
+
+
+def _nothing_fits(
+    net: Net, path: str | Path, source: list[LayerWeights], with_blobs: list[int]
+) -> str:
+    theirs = [layer.name for layer in source if layer.blobs]
+    ours = [net.layer_names[index] for index in with_blobs]
+    return (
+        f"{path}: no layer of this file has the name of a layer of net {net.graph.name!r}; "
+        f"the file has {_examples(theirs)}, the net {_examples(ours)}"
+    )
+
+
+def _examples(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:_NAMED]))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{shown}{more}" if names else "none with blobs"
+
+
+@torch.no_grad()
+def _copy(blobs: list[NDArray[np.float32]], targets: list[Tensor]) -> None:
+    for blob, target in zip(blobs, targets, strict=True):
+        target.copy_(torch.from_numpy(blob.reshape(target.shape)))
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.numpy(force=True)
+    return array
+
+
+def _diff(blob: Tensor, diff: Tensor | None) -> NDArray[np.float32]:
+    return _array(torch.zeros_like(blob) if diff is None else diff)
+
+
+def _leave_out_what_caffe_does(param: LayerParameter) -> None:
+    """Drop the blobs that the prototxt gave, and the tops that the graph gave to losses."""
+    tops = [top for top in param.top if not top.startswith(AUTOMATIC)]
+    del param.blobs[:], param.top[:]
+    param.top.extend(tops)

@@ -1,0 +1,46 @@
+"""What to tell when the loss is no number any more."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from caffepy.net.net import Net
+
+
+class Moment(NamedTuple):
+    """Where a run stood: its data, and torch's generator on the CPU."""
+
+    positions: dict[str, int]
+    rng: Tensor
+
+
+def moment(net: Net) -> Moment:
+    """Where the run of a net stands now; takes microseconds."""
+    return Moment(net.positions(), torch.get_rng_state())
+
+
+def diagnose(net: Net, since: Moment, batches: int, seed: int) -> str:
+    """Where the first value that is not finite comes from, and what to do about it.
+
+    Goes back to the moment before the batches that gave the loss, as many as `batches`, and runs
+    them again. seed: of the net's data.
+    """
+    net.seek(since.positions, seed)
+    torch.set_rng_state(since.rng)
+    for _ in range(batches):
+        tops = net.read()
+        for name, top in tops.items():
+            if not bool(torch.isfinite(top).all()):
+                return f"blob {name!r} is not finite as it is read: look at the data"
+        found = net.first_non_finite(tops)
+        if found is not None:
+            layer, blob = found
+            return (
+                f"the first blob that is not finite is {blob!r}, which layer {layer!r} makes; "
+                "lower base_lr, or set clip_gradients"
+            )
+    return (
+        "each blob was finite when the same batch ran once more; lower base_lr, or set "
+        "clip_gradients"
+    )

@@ -1,0 +1,26 @@
+"""What an update rule is, and the table of them by the name that a solver's `type` gives."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from caffepy.solver.rules.sgd import sgd
+
+
+class Rule(NamedTuple):
+    """How a solver type moves its parameters.
+
+    slots: how many history blobs it keeps for each parameter.
+    reads: the fields of SolverParameter that `update` takes as keyword arguments.
+    update: update(params, gradients, *histories, rate=, decay=, **fields) moves the parameters and
+        their histories in place. All of them share one local rate and one L2 weight decay, which
+        is added to the gradient first; a history is a list of tensors, one a parameter.
+    """
+
+    slots: int
+    reads: tuple[str, ...]
+    update: Callable[..., None]
+
+
+RULES: dict[str, Rule] = {
+    "SGD": Rule(slots=1, reads=("momentum",), update=sgd),
+}

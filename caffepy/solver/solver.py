@@ -1,0 +1,273 @@
+"""The solver: the one loop that trains."""
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from caffepy.errors import SolverError
+from caffepy.graph.solver_nets import SolverFile, read_solver
+from caffepy.net.build import build_net
+from caffepy.net.net import Net
+from caffepy.net.weights import copy_weights
+from caffepy.proto import SolverState
+from caffepy.proto.arrays import to_blob
+from caffepy.solver import report
+from caffepy.solver.divergence import diagnose, moment
+from caffepy.solver.setup import complete, make_test_nets, make_train_net, sow, weight_files
+from caffepy.solver.snapshot import (
+    capture,
+    check_finite,
+    find_weights,
+    read_history,
+    read_state,
+    recall,
+    write_snapshot,
+)
+from caffepy.solver.update import Updater
+
+log = logging.getLogger(__name__)
+
+
+class Action(Enum):
+    """What can be asked of a running solver, by a signal for example."""
+
+    SNAPSHOT = "snapshot"
+    STOP = "stop"
+
+
+class Solver:
+    """A training: its nets, its settings, and the loop over updates, tests and snapshots.
+
+    Args:
+        source: a solver.prototxt.
+        weights: .caffemodel files to start from, in order, in place of the solver's `weights`; each
+            may be a comma list. Matched by layer name.
+        snapshot: a .solverstate to go on from; it brings its own weights.
+        device: where the nets run.
+        level, stages: of the train net's state, for layers with rules.
+        build: makes a net of a graph, as `build_net` does.
+
+    net, test_nets: the test nets share the train net's blobs. param: the settings. iter: how many
+    updates were made. updater: the rate, the rule and its history. copied: what each file of
+    weights did to the train net. progress: called after each update with iter, max_iter, the
+    smoothed loss and the learning rate.
+
+    Raises:
+        ParseError, NetError, LayerError, DataError: a file or a net is wrong.
+        SolverError: a setting is.
+        SnapshotError: snapshots could not be written, or `snapshot` is not this solver's.
+        WeightsError: the weights do not fit.
+    """
+
+    def __init__(  # noqa: PLR0913  all that a command line can set, by keyword
+        self,
+        source: str | Path | SolverFile,
+        *,
+        weights: str | Path | Sequence[str | Path] | None = None,
+        snapshot: str | Path | None = None,
+        device: str | torch.device = "cpu",
+        level: int = 0,
+        stages: Sequence[str] = (),
+        build: Callable[..., Net] = build_net,
+    ) -> None:
+        file = source if isinstance(source, SolverFile) else read_solver(source)
+        self.param = complete(file)
+        self.device = torch.device(device)
+        self.seed = sow(self.param)
+        start = self.param.weights if weights is None else weights
+        files = weight_files(start) if snapshot is None else []
+
+        make = partial(build, device=self.device, seed=self.seed)
+        self.net, self.copied = make_train_net(file, make, files, level, stages)
+        self.test_nets = make_test_nets(file, make, files, self.net)
+        self.updater = Updater(self.param, self.net.learnable)
+        self.iter = 0
+        self.stopping = False
+        self.progress: Callable[[int, int, float, float], None] | None = None
+        self._requests: deque[Action] = deque()
+        self._losses: deque[float] = deque(maxlen=self.param.average_loss)
+        self._restored_losses: Sequence[float] = ()
+        # Where a resumed run begins a test anew that is under way, or was interrupted.
+        self._test_start: list[dict[str, int]] | None = None
+        log.info("Solver scaffolding done.")
+        if snapshot is not None:
+            log.info("Resuming from %s", snapshot)
+            self.restore(snapshot)
+
+    @property
+    def smoothed_loss(self) -> float:
+        """The mean of the last `average_loss` losses."""
+        return sum(self._losses) / len(self._losses)
+
+    def solve(self) -> None:
+        """Train up to max_iter; then snapshot, test and print as Caffe does at the end.
+
+        Raises:
+            SolverError: the loss or the learning rate became nan or infinite.
+            SnapshotError: a snapshot could not be written.
+        """
+        log.info("Solving %s", self.net.name)
+        log.info("Learning Rate Policy: %s", self.param.lr_policy)
+        self.step(self.param.max_iter - self.iter)
+        if self.param.snapshot_after_train and not self._due(self.param.snapshot):
+            self.snapshot()
+        if self.stopping:
+            log.info("Optimization stopped early.")
+            return
+        if self._due(self.param.display):
+            self._losses.append(float(self.net.evaluate()))
+            log.info(report.final_loss(self.iter, self.smoothed_loss))
+        if self._due(self.param.test_interval):
+            self.test_all()
+        log.info("Optimization Done.")
+
+    def step(self, count: int) -> None:
+        """Make `count` updates, and test, print and snapshot where their intervals say so."""
+        self.stopping = False
+        self._losses = deque(self._restored_losses, maxlen=self.param.average_loss)
+        self._restored_losses = ()
+        self._shown, self._shown_at = self.iter - 1, time.perf_counter()
+        end = self.iter + count
+        while self.iter < end and not self.stopping:
+            self._iterate()
+
+    def _iterate(self) -> None:
+        if self._due(self.param.test_interval) and (self.iter or self.param.test_initialization):
+            self.test_all()
+            if self.stopping:
+                return
+        self._losses.append(self._forward_backward())
+        if self._due(self.param.display):
+            self._display()
+        rate = self.apply_update()
+        if self.progress is not None:
+            self.progress(self.iter, self.param.max_iter, self.smoothed_loss, rate)
+        self._answer_requests(snapshot=self._due(self.param.snapshot))
+
+    def _due(self, interval: int) -> bool:
+        return interval > 0 and self.iter % interval == 0
+
+    def _forward_backward(self) -> float:
+        """The mean loss of iter_size batches, whose gradients add up."""
+        before = moment(self.net)
+        self.net.zero_diffs()
+        total = self.net.forward_backward()
+        for _ in range(1, self.param.iter_size):
+            total = total + self.net.forward_backward()
+        loss = float(total / self.param.iter_size)
+        if not math.isfinite(loss):
+            where = diagnose(self.net, before, self.param.iter_size, self.seed)
+            raise SolverError(
+                f"iteration {self.iter}: the loss is {report.number(loss)}, so training stops; "
+                f"{where} (base_lr is {report.number(self.param.base_lr)})"
+            )
+        return loss
+
+    def _display(self) -> None:
+        now = time.perf_counter()
+        passes, seconds = self.iter - self._shown, now - self._shown_at
+        self._shown, self._shown_at = self.iter, now
+        loss = self.smoothed_loss
+        log.info(report.train_loss(self.iter, loss, passes, seconds, self.param.display))
+        values = report.elements(self.net.outputs, self.net.tops)
+        for line in report.output_lines("Train", values, self.net.loss_weights):
+            log.info(line)
+
+    def apply_update(self) -> float:
+        """Move the parameters by their gradients, and return the learning rate of this iteration."""
+        rate = self.updater.rate(self.iter)
+        if self._due(self.param.display):
+            log.info(report.rate(self.iter, rate))
+        self.updater.update(rate)
+        self.iter += 1
+        return rate
+
+    def test_all(self) -> None:
+        """Test every test net, in order."""
+        self._test_start = [net.positions() for net in self.test_nets]
+        for index in range(len(self.test_nets)):
+            self.test(index)
+            if self.stopping:
+                return
+        self._test_start = None
+
+    def test(self, index: int) -> None:
+        """Print the mean of each number of each output over test_iter batches of a test net."""
+        log.info(report.testing(self.iter, index))
+        net, batches = self.test_nets[index], self.param.test_iter[index]
+        loss = torch.zeros((), device=self.device)
+        sums = dict.fromkeys(net.outputs, loss)
+        for _ in range(batches):
+            self._answer_requests()
+            if self.stopping:
+                log.info("Test interrupted.")
+                return
+            loss = loss + net.evaluate()
+            sums = {name: total + net.tops[name] for name, total in sums.items()}
+        if self.param.test_compute_loss:
+            log.info(report.test_loss(float(loss / batches)))
+        means = {name: total / batches for name, total in sums.items()}
+        values = report.elements(net.outputs, means)
+        for line in report.output_lines("Test", values, net.loss_weights):
+            log.info(line)
+
+    def request(self, action: Action) -> None:
+        """Ask for a snapshot or a stop, after this iteration or test batch; safe in a signal."""
+        self._requests.append(action)
+
+    def _answer_requests(self, *, snapshot: bool = False) -> None:
+        while self._requests:
+            action = self._requests.popleft()
+            snapshot = snapshot or action is Action.SNAPSHOT
+            self.stopping = self.stopping or action is Action.STOP
+        if snapshot:
+            self.snapshot()
+
+    def snapshot(self) -> None:
+        """Write PREFIX_iter_N.caffemodel and PREFIX_iter_N.solverstate.
+
+        Raises:
+            SnapshotError: a file cannot be written, or a parameter is nan or infinite.
+        """
+        check_finite(self.net.learnable, self.iter)
+        tests = self._test_start or [net.positions() for net in self.test_nets]
+        positions = [self.net.positions(), *tests]
+        state = SolverState(
+            iter=self.iter,
+            current_step=self.updater.current_step,
+            history=[to_blob(tensor.cpu().numpy()) for tensor in self.updater.history],
+            run=capture(positions, self._losses, self.seed, self.device),
+        )
+        if self.param.snapshot_diff:
+            self.updater.leave_deltas()
+        prefix, diffs = self.param.snapshot_prefix, self.param.snapshot_diff
+        write_snapshot(self.net, state, prefix, diffs=diffs)
+
+    def restore(self, path: str | Path) -> None:
+        """Go on from a .solverstate and the weights it names, beside it or where they were written.
+
+        One that Caffe wrote holds no data position: the data starts over.
+
+        Raises:
+            ParseError, SnapshotError, WeightsError: a file is missing, broken, or of another solver.
+        """
+        state = read_state(path)
+        history = read_history(state, path, self.net.learnable, self.updater.rule.slots)
+        copy_weights(self.net, find_weights(state, path))
+        log.info("SGDSolver: restoring history")
+        for tensor, restored in zip(self.updater.history, history, strict=True):
+            tensor.copy_(restored)
+        self.iter = state.iter
+        self.updater.current_step = state.current_step
+        if state.HasField("run"):
+            self.seed = state.run.random_seed
+            self._restored_losses = list(state.run.losses)
+            self._losses.extend(self._restored_losses)
+            recall(state.run, self.net, self.test_nets, self.device)

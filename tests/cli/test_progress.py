@@ -1,0 +1,65 @@
+import io
+import logging
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from caffepy.cli.progress import progress
+from caffepy.solver.solver import Solver
+from tests.solver.tiny import write_training
+
+
+@pytest.fixture
+def solver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Solver:
+    monkeypatch.chdir(tmp_path)
+    return Solver(write_training("max_iter: 3"))
+
+
+def terminal(*, real: bool) -> tuple[Console, io.StringIO]:
+    """A console of 100 columns and what is written to it."""
+    written = io.StringIO()
+    return Console(file=written, force_terminal=real, width=100), written
+
+
+def test_a_terminal_shows_how_far_a_training_is(solver: Solver) -> None:
+    console, written = terminal(real=True)
+    with progress(solver, console):
+        solver.solve()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.getvalue())
+    assert "tiny" in text
+    assert re.search(r"3/3 .*loss \d\.\d+ +lr 0\.2", text)
+    assert solver.progress is None
+
+
+def test_log_lines_stand_above_the_bar_whole(solver: Solver) -> None:
+    console, written = terminal(real=True)
+    logger, stream = logging.getLogger("caffepy"), io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logger.addHandler(handler)
+    line = "[not markup] " + "long " * 40 + "end"
+    try:
+        with progress(solver, console):
+            logger.warning(line)
+        logger.warning("afterwards")
+    finally:
+        logger.removeHandler(handler)
+
+    assert line in written.getvalue()
+    assert stream.getvalue() == "afterwards\n"
+
+
+def test_elsewhere_nothing_is_shown(solver: Solver) -> None:
+    console, written = terminal(real=False)
+    with progress(solver, console):
+        solver.solve()
+    assert written.getvalue() == ""
+
+
+def test_an_error_ends_the_bar(solver: Solver) -> None:
+    console, written = terminal(real=True)
+    with pytest.raises(KeyboardInterrupt), progress(solver, console):
+        raise KeyboardInterrupt
+    assert written.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in written.getvalue()
+    assert solver.progress is None

@@ -1,0 +1,220 @@
+"""`caffepy train`: its flags, its lines, its signals."""
+
+import logging
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from caffepy.cli.main import main
+from caffepy.cli.train import gpu_of
+from caffepy.proto import SolverParameter
+from tests.cli.tiny import NET, write_tiny
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a tiny net, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    write_tiny(tmp_path)
+    return tmp_path
+
+
+def bodies(err: str) -> list[str]:
+    """The log lines without their prefix."""
+    return re.findall(r"^[IW]\d{4} [\d:.]+ +\d+ \S+:\d+\] (.*)", err, re.MULTILINE)
+
+
+def test_trains_and_writes_a_snapshot(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert main(["train", "-solver", "solver.prototxt"]) == 0
+
+    lines = bodies(capsys.readouterr().err)
+    assert lines[0] == "Use CPU."
+    assert "Iteration 5, Testing net (#0)" in lines
+    assert "    Test net output #0: accuracy = 1" in lines
+    assert lines[-2:] == ["Optimization Done.", "Optimization Done."]
+    assert (folder / "tiny_iter_10.caffemodel").exists()
+    assert (folder / "tiny_iter_10.solverstate").exists()
+
+
+def test_the_optimization_starts_after_the_nets_are_built(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["train", "-solver", "solver.prototxt"])
+
+    lines = bodies(capsys.readouterr().err)
+    start = lines.index("Starting Optimization")
+    assert lines[start - 1] == "Solver scaffolding done."
+    assert lines[start + 1 : start + 4] == [
+        "Solving tiny",
+        "Learning Rate Policy: fixed",
+        "Iteration 0, Testing net (#0)",
+    ]
+
+
+def test_goes_on_from_a_snapshot(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    main(["train", "-solver", "solver.prototxt"])
+    write_tiny(folder, max_iter=20)
+    capsys.readouterr()
+
+    assert (
+        main(["train", "-solver", "solver.prototxt", "-snapshot", "tiny_iter_10.solverstate"]) == 0
+    )
+
+    lines = bodies(capsys.readouterr().err)
+    assert "Resuming from tiny_iter_10.solverstate" in lines
+    assert not [line for line in lines if line.startswith("Iteration 5")]
+    assert (folder / "tiny_iter_20.caffemodel").exists()
+
+
+def test_starts_from_weights_and_tells_what_they_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["train", "-solver", "solver.prototxt"])
+    capsys.readouterr()
+
+    argv = ["train", "-solver", "solver.prototxt", "-weights", "tiny_iter_10.caffemodel"]
+    assert main(argv) == 0
+
+    lines = bodies(capsys.readouterr().err)
+    assert "Finetuning from tiny_iter_10.caffemodel" in lines
+    assert "Weights from files: ip" in lines
+    assert lines[lines.index("Solving tiny") + 3] == "    Test net output #0: accuracy = 1"
+
+
+def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    layer = 'layer { name: "x" type: "ReLU" bottom: "ip" top: "x" include { RULE } }'
+    extra = layer.replace("RULE", 'stage: "deep" min_level: 2')
+    (folder / "net.prototxt").write_text(NET + extra)
+
+    main(["train", "-solver", "solver.prototxt", "-stage", "deep", "-level", "2"])
+    with_flags = bodies(capsys.readouterr().err)
+    main(["train", "-solver", "solver.prototxt", "-stage", "deep"])
+    without_level = bodies(capsys.readouterr().err)
+
+    assert "This network produces output x" in with_flags
+    assert "This network produces output x" not in without_level
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        pytest.param([], "Need a solver definition to train.", id="no solver"),
+        pytest.param(
+            ["-solver", "solver.prototxt", "-weights", "a", "-snapshot", "b"],
+            "give it or -weights, but not both",
+            id="weights and snapshot",
+        ),
+        pytest.param(
+            ["-solver", "solver.prototxt", "-sigint_effect", "quit"],
+            "invalid choice: 'quit' (choose from",
+            id="unknown effect",
+        ),
+    ],
+)
+def test_bad_usage(capsys: pytest.CaptureFixture[str], argv: list[str], message: str) -> None:
+    assert main(["train", *argv]) == 2
+
+    assert message in capsys.readouterr().err
+
+
+def test_a_warning_is_shown_once_for_all_nets(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "net.prototxt").write_text(NET.replace('weight_filler { type: "xavier" }', ""))
+
+    main(["train", "-solver", "solver.prototxt"])
+
+    assert capsys.readouterr().err.count("weight_filler") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(SolverParameter(), [], id="unset is the CPU"),
+        pytest.param(SolverParameter(solver_mode=SolverParameter.CPU), [], id="CPU"),
+        pytest.param(SolverParameter(solver_mode=SolverParameter.GPU), ["0"], id="GPU"),
+        pytest.param(
+            SolverParameter(solver_mode=SolverParameter.GPU, device_id=2), ["2"], id="another GPU"
+        ),
+    ],
+)
+def test_only_an_explicit_solver_mode_asks_for_a_gpu(
+    text: SolverParameter, expected: list[str]
+) -> None:
+    assert gpu_of(text) == expected
+
+
+class Press(logging.Handler):
+    """Sends this process signals when a line is logged."""
+
+    def __init__(self, at: str, *numbers: signal.Signals) -> None:
+        super().__init__()
+        self.at = at
+        self.numbers = numbers
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As if somebody watched the log and pressed a key."""
+        if record.getMessage().startswith(self.at):
+            for number in self.numbers:
+                os.kill(os.getpid(), number)
+
+
+def train(press: Press, *flags: str) -> int:
+    """A training during which signals come."""
+    logger = logging.getLogger("caffepy")
+    logger.addHandler(press)
+    try:
+        return main(["train", "-solver", "solver.prototxt", *flags])
+    finally:
+        logger.removeHandler(press)
+
+
+def snapshots(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.solverstate"))
+
+
+def test_ctrl_c_writes_a_snapshot_and_stops(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    assert train(Press("Iteration 5 (", signal.SIGINT)) == 0
+
+    assert snapshots(folder) == ["tiny_iter_6"]
+    assert bodies(capsys.readouterr().err)[-2:] == [
+        "Optimization stopped early.",
+        "Optimization Done.",
+    ]
+
+
+def test_a_second_ctrl_c_stops_at_once(folder: Path) -> None:
+    assert train(Press("Iteration 5 (", signal.SIGINT, signal.SIGINT)) == 130
+
+    assert snapshots(folder) == []
+
+
+def test_hanging_up_writes_a_snapshot_and_goes_on(folder: Path) -> None:
+    assert train(Press("Iteration 5 (", signal.SIGHUP)) == 0
+
+    assert snapshots(folder) == ["tiny_iter_10", "tiny_iter_6"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "expected"),
+    [
+        pytest.param("none", ["tiny_iter_10"], id="none"),
+        pytest.param("snapshot", ["tiny_iter_10", "tiny_iter_6"], id="snapshot"),
+        pytest.param("stop", ["tiny_iter_6"], id="stop"),
+    ],
+)
+def test_effects_can_be_chosen(folder: Path, effect: str, expected: list[str]) -> None:
+    assert train(Press("Iteration 5 (", signal.SIGHUP), "-sighup_effect", effect) == 0
+
+    assert snapshots(folder) == expected
+
+
+def test_afterwards_signals_do_what_they_did_before() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP)
+
+    train(Press("Iteration 5 (", signal.SIGINT))
+
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP)) == before

@@ -1,0 +1,39 @@
+"""Databases and images by formula, for the tests of what reads them."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffepy.data.datum import encoded_datum, to_datum
+from caffepy.data.images import Pixels, encode_image
+from caffepy.data.lmdb import LMDBWriter
+from caffepy.proto import Datum
+
+
+def ramp(height: int, width: int, channels: int = 3, start: int = 0) -> Pixels:
+    """An image (H, W, C) whose numbers count up from `start`, modulo 251."""
+    count = height * width * channels
+    counted: NDArray[np.int64] = np.arange(start, start + count) % 251
+    return counted.astype(np.uint8).reshape(height, width, channels)
+
+
+def write_datums(path: Path, datums: list[Datum]) -> str:
+    """A database of these records under the keys 00, 01, …; its path."""
+    with LMDBWriter(path) as writer:
+        for number, datum in enumerate(datums):
+            writer.put(b"%02d" % number, datum.SerializeToString())
+    return str(path)
+
+
+def write_images(path: Path, images: list[Pixels], extension: str | None = None) -> str:
+    """A database of images, labelled 0, 1, …: raw, or as files of a type such as "png"."""
+    return write_datums(
+        path,
+        [
+            to_datum(image, label)
+            if extension is None
+            else encoded_datum(encode_image(image, extension), label)
+            for label, image in enumerate(images)
+        ],
+    )

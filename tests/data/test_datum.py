@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from caffepy.data.datum import decode, encoded_datum, parse_datum, to_datum
+from caffepy.data.images import encode_image
+from caffepy.errors import DataError
+from caffepy.proto import Datum
+from tests.data.databases import ramp
+
+
+def test_raw_record_holds_channel_after_channel() -> None:
+    datum = to_datum(ramp(2, 3, 3), 7)
+
+    assert (datum.channels, datum.height, datum.width, datum.label) == (3, 2, 3, 7)
+    assert list(datum.data) == [0, 3, 6, 9, 12, 15, 1, 4, 7, 10, 13, 16, 2, 5, 8, 11, 14, 17]
+    assert [field.name for field, _ in datum.ListFields()] == [
+        "channels", "height", "width", "data", "label", "encoded",
+    ]  # fmt: skip
+
+
+def test_raw_record_decodes_to_the_image() -> None:
+    image = ramp(4, 5, 2)
+
+    np.testing.assert_array_equal(decode(to_datum(image, 0)), image.transpose(2, 0, 1))
+
+
+def test_encoded_record_keeps_the_bytes_and_decodes_them() -> None:
+    file = encode_image(ramp(4, 5), "png")
+    datum = encoded_datum(file, -1)
+
+    assert (datum.data, datum.label, datum.encoded) == (file, -1, True)
+    assert not datum.HasField("channels")
+    np.testing.assert_array_equal(decode(datum), ramp(4, 5).transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("stored", "color", "channels"), [(1, None, 1), (3, None, 3), (1, True, 3), (3, False, 1)]
+)
+def test_encoded_record_has_its_own_channels_unless_forced(
+    stored: int, color: bool | None, channels: int
+) -> None:
+    datum = encoded_datum(encode_image(ramp(4, 5, stored), "png"), 0)
+
+    assert decode(datum, color).shape == (channels, 4, 5)
+
+
+def test_float_data() -> None:
+    numbers = decode(Datum(channels=2, height=1, width=3, float_data=[0, 0.5, 1, -1, 300, 1e9]))
+
+    assert numbers.dtype == np.float32
+    np.testing.assert_array_equal(numbers, np.array([[[0, 0.5, 1]], [[-1, 300, 1e9]]], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("datum", "text"),
+    [
+        pytest.param(
+            Datum(channels=3, height=2, width=2, data=b"x" * 11),
+            "11 numbers for an image of 3 channels, 2 rows and 2 columns",
+            id="short",
+        ),
+        pytest.param(Datum(label=3), "0 numbers for an image of 0 channels", id="empty"),
+        pytest.param(Datum(data=b"\xff\xd8", encoded=True), "not an image", id="damaged file"),
+    ],
+)
+def test_refuses(datum: Datum, text: str) -> None:
+    with pytest.raises(DataError, match=f"^db: record '07': {text}"):
+        decode(datum, where="db: record '07'")
+
+
+def test_refuses_other_bytes() -> None:
+    with pytest.raises(DataError, match=r"^db: record '07': not a Datum message: 5 bytes"):
+        parse_datum(b"hello", "db: record '07'")

@@ -1,0 +1,226 @@
+import zlib
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from caffepy.data.images import check_extension, decode_image, encode_image, read_file, resize
+from caffepy.data.lmdb import LMDB
+from caffepy.errors import DataError
+from caffepy.proto import Datum
+from tests.data.databases import ramp
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "data"
+
+
+def saved(image: Image.Image, file_format: str = "PNG", orientation: int | None = None) -> bytes:
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    file = BytesIO()
+    image.save(file, file_format, exif=exif)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["p0.png", "p1.png", "j1.jpg", "grey.png"])
+def test_grey_and_resized_as_caffe_stored_it(tmp_path: Path, name: str) -> None:
+    database = tmp_path / "db"
+    database.mkdir()
+    (database / "data.mdb").write_bytes((GOLDEN / "gray_db" / "data.mdb").read_bytes())
+    records = islice(LMDB(database).records(), 8)
+    (value,) = (record.value for record in records if record.key.endswith(name.encode()))
+    datum = Datum.FromString(value)
+    expected = np.frombuffer(datum.data, np.uint8).reshape(20, 20, 1).astype(int)
+
+    pixels = resize(decode_image(GOLDEN / "images" / name, color=False), 20, 20)
+
+    assert np.abs(pixels - expected).max() <= 1
+    assert np.mean(pixels != expected) < 0.01
+
+
+def test_resize_is_the_weighted_mean_of_four_neighbours() -> None:
+    image = ramp(5, 7, 3)
+    expected = np.empty((8, 4, 3))
+    for y, x in np.ndindex(8, 4):
+        row = min(max((y + 0.5) * 5 / 8 - 0.5, 0), 4)
+        column = min(max((x + 0.5) * 7 / 4 - 0.5, 0), 6)
+        top, left = int(row), int(column)
+        bottom, right = min(top + 1, 4), min(left + 1, 6)
+        down, across = row - top, column - left
+        upper = image[top, left] * (1 - across) + image[top, right] * across
+        lower = image[bottom, left] * (1 - across) + image[bottom, right] * across
+        expected[y, x] = upper * (1 - down) + lower * down
+
+    assert np.abs(resize(image, 8, 4) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(3, 4), (1, 1), (40, 30)])
+def test_resize_keeps_one_colour(size: tuple[int, int]) -> None:
+    image = np.full((9, 11, 3), (255, 7, 128), np.uint8)
+
+    np.testing.assert_array_equal(resize(image, *size), np.broadcast_to(image[0, 0], (*size, 3)))
+
+
+def test_resize_to_the_own_size_changes_nothing() -> None:
+    np.testing.assert_array_equal(resize(ramp(5, 7), 5, 7), ramp(5, 7))
+
+
+def test_blue_comes_first() -> None:
+    file = saved(Image.new("RGB", (3, 2), (10, 20, 30)))
+
+    np.testing.assert_array_equal(
+        decode_image(file), np.broadcast_to(np.array([30, 20, 10]), (2, 3, 3))
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "pixel", "color", "grey", "as_is"),
+    [
+        pytest.param("RGB", (10, 20, 30), [30, 20, 10], [18], [30, 20, 10], id="RGB"),
+        pytest.param("L", 77, [77, 77, 77], [77], [77], id="grey"),
+        pytest.param("1", 1, [255, 255, 255], [255], [255], id="1 bit"),
+        pytest.param("I;16", 0x4DFF, [77, 77, 77], [77], [77], id="16 bits"),
+        pytest.param("LA", (77, 3), [77, 77, 77], [77], [77, 77, 77, 3], id="grey, alpha"),
+        pytest.param("RGBA", (10, 20, 30, 40), [30, 20, 10], [18], [30, 20, 10, 40], id="alpha"),
+    ],
+)
+def test_modes(mode: str, pixel: int, color: list[int], grey: list[int], as_is: list[int]) -> None:
+    file = saved(Image.new(mode, (3, 2), pixel))
+
+    for choice, expected in ((True, color), (False, grey), (None, as_is)):
+        pixels = decode_image(file, choice)
+        np.testing.assert_array_equal(pixels, np.broadcast_to(np.array(expected), pixels.shape))
+        assert pixels.shape == (2, 3, len(expected))
+
+
+def test_16_bit_colour_keeps_the_upper_byte() -> None:
+    # Pillow writes no such file; this is a PNG of one row of two pixels.
+    chunks = BytesIO()
+    chunks.write(b"\x89PNG\r\n\x1a\n")
+    header = bytes([0, 0, 0, 2, 0, 0, 0, 1, 16, 2, 0, 0, 0])
+    row = b"\0" + np.array([0x12FF, 0x3400, 0x5680, 0x9A01, 0xBCFE, 0xDE7F], ">u2").tobytes()
+    PngImagePlugin.putchunk(chunks, b"IHDR", header)
+    PngImagePlugin.putchunk(chunks, b"IDAT", zlib.compress(row))
+    PngImagePlugin.putchunk(chunks, b"IEND", b"")
+
+    expected = [[[0x56, 0x34, 0x12], [0xDE, 0xBC, 0x9A]]]
+    np.testing.assert_array_equal(decode_image(chunks.getvalue()), expected)
+
+
+def test_palette_with_transparency_loses_it() -> None:
+    image = Image.new("P", (3, 2), 1)
+    image.putpalette([0, 0, 0, 10, 20, 30])
+    file = BytesIO()
+    image.save(file, "PNG", transparency=b"\0\x80")
+
+    assert decode_image(file.getvalue())[0, 0].tolist() == [30, 20, 10]
+    assert decode_image(file.getvalue(), None)[0, 0].tolist() == [30, 20, 10, 0x80]
+
+
+def test_cmyk_jpeg_becomes_blue_green_red() -> None:
+    file = saved(Image.new("CMYK", (16, 16), (255, 0, 255, 0)), "JPEG")  # green
+
+    assert np.abs(decode_image(file)[8, 8].astype(int) - [0, 255, 0]).max() <= 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(orientation: int) -> None:
+    stored = ramp(2, 3)
+    upright = {
+        1: stored,
+        2: stored[:, ::-1],
+        3: stored[::-1, ::-1],
+        4: stored[::-1],
+        5: stored.transpose(1, 0, 2),
+        6: np.rot90(stored, -1),
+        7: np.rot90(stored.transpose(1, 0, 2), 2),
+        8: np.rot90(stored),
+    }[orientation]
+    file = saved(Image.fromarray(stored[..., ::-1].copy()), orientation=orientation)
+
+    np.testing.assert_array_equal(decode_image(file), upright)
+    np.testing.assert_array_equal(decode_image(file, None), stored)
+
+
+def test_a_spoilt_exif_block_leaves_the_picture() -> None:
+    file = BytesIO()
+    Image.fromarray(ramp(16, 16)).save(file, "JPEG", exif=b"Exif\0\0spoilt")
+
+    assert decode_image(file.getvalue()).shape == (16, 16, 3)
+
+
+JPEG = saved(Image.fromarray(ramp(40, 50)), "JPEG")
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        pytest.param(b"", "empty file", id="empty"),
+        pytest.param(b"not an image", "not an image, or damaged; formats read: BMP", id="text"),
+        pytest.param(saved(Image.new("L", (2, 2)), "GIF"), "GIF images are not read", id="GIF"),
+        pytest.param(JPEG[:-200], "cannot be decoded: .*truncated", id="truncated JPEG"),
+        pytest.param(
+            saved(Image.fromarray(ramp(9, 9)))[:50], "cannot be decoded", id="truncated PNG"
+        ),
+        pytest.param(
+            saved(Image.new("F", (2, 2)), "TIFF"),
+            "cannot be decoded: 32 bits a channel",
+            id="float TIFF",
+        ),
+    ],
+)
+def test_refuses(file: bytes, reason: str) -> None:
+    with pytest.raises(DataError, match=f"^record 'x': {reason}"):
+        decode_image(file, where="record 'x'")
+
+
+def test_refuses_a_decompression_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+
+    with pytest.raises(DataError, match=r"too large an image: .*2000 pixels"):
+        decode_image(JPEG)
+
+
+def test_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 broken")
+
+    with pytest.raises(DataError, match=r"broken\.jpg': not an image, or damaged"):
+        decode_image(tmp_path / "broken.jpg")
+    with pytest.raises(DataError, match=r"none\.jpg': No such file"):
+        read_file(tmp_path / "none.jpg")
+
+
+@pytest.mark.parametrize("extension", ["png", "bmp", "tif", "tiff", "webp"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_encodes_without_loss(extension: str, channels: int) -> None:
+    image = ramp(5, 7, channels)
+
+    np.testing.assert_array_equal(
+        decode_image(encode_image(image, extension), channels == 3), image
+    )
+
+
+@pytest.mark.parametrize("extension", ["jpg", "jpeg"])
+def test_encodes_jpeg(extension: str) -> None:
+    image = np.full((16, 24, 3), (30, 20, 200), np.uint8)
+
+    decoded = decode_image(encode_image(image, extension))
+
+    assert np.abs(decoded.astype(int) - image).max() <= 3
+
+
+def test_refuses_a_type_it_does_not_write() -> None:
+    with pytest.raises(
+        DataError, match=r"'a\.gif': cannot be encoded as 'gif'; types written: bmp"
+    ):
+        check_extension("gif", "'a.gif'")
+
+
+def test_pixels_are_read_only() -> None:
+    pixels: NDArray[np.uint8] = decode_image(JPEG)
+
+    assert not pixels.flags.writeable

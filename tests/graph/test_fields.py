@@ -1,0 +1,76 @@
+import pytest
+
+from caffepy.errors import NetError
+from caffepy.graph.fields import set_fields
+from caffepy.proto import TEST, TRAIN, NetParameter
+from tests.graph.nets import graph_of, layer, place
+
+DATA = layer("data", "Input", "", "data", "input_param { shape { dim: 2 dim: 3 } }")
+
+
+def warnings(text: str) -> list[str]:
+    """The warnings about a net to train that is DATA and these layers, from line 2 on."""
+    problems = graph_of(DATA + text, TRAIN).problems
+    assert {problem.severity for problem in problems} <= {"warning"}
+    return [str(problem) for problem in problems]
+
+
+def test_set_fields_leaves_out_empty_lists() -> None:
+    assert set_fields(NetParameter(name="", input_dim=[])) == ["name"]
+    assert set_fields(NetParameter(input_dim=[0])) == ["input_dim"]
+
+
+@pytest.mark.parametrize("field", ["scale: 0.5", "mean_file: 'm'", "crop_size: 8", "mirror: true"])
+def test_moved_fields_of_data_param_are_errors(field: str) -> None:
+    name = field.partition(":")[0]
+    text = layer("d", "Data", "", "x", f"data_param {{ batch_size: 2 {field} }}")
+    with pytest.raises(NetError) as caught:
+        graph_of(text)
+    assert str(caught.value) == (
+        f"{place(text, field)}: layer 'd': data_param.{name} does nothing in this format; "
+        f"use transform_param.{name}"
+    )
+
+
+def test_a_message_that_the_type_does_not_read_is_a_warning() -> None:
+    text = layer("r", "ReLU", "data", "r", "pooling_param { kernel_size: 2 }")
+    (line,) = warnings(text)
+    where = place(DATA + text, "pooling_param")
+    assert line == f"{where}: layer 'r': a ReLU layer does not read pooling_param"
+
+
+def test_messages_that_the_type_reads_are_not() -> None:
+    loss = "loss_param { ignore_label: 3 } softmax_param { axis: 1 }"
+    more = "transform_param { scale: 2 } data_param { source: 'a' batch_size: 2 }"
+    text = layer("d", "Data", "", "x", more) + layer("l", "SoftmaxWithLoss", "data x", "l", loss)
+    assert warnings(text) == []
+
+
+FILLER = "inner_product_param { num_output: 2 weight_filler { type: 'xavier' } }"
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        pytest.param("inner_product_param { num_output: 2 }", True, id="none"),
+        pytest.param("", True, id="no message"),
+        pytest.param(FILLER, False, id="filler"),
+        pytest.param("blobs { data: 1 }", False, id="blobs"),
+        pytest.param("param { name: 'w' }", False, id="shared"),
+        pytest.param("param { lr_mult: 1 } param { name: 'w' }", True, id="only its bias shared"),
+        pytest.param("param { name: 'v' }", True, id="shared with none above"),
+        pytest.param("phase: TEST", False, id="not in training"),
+    ],
+)
+def test_weights_that_begin_as_0_are_a_warning(more: str, warned: bool) -> None:
+    text = layer("a", "InnerProduct", "data", "a", f"param {{ name: 'w' }} {FILLER}")
+    lines = warnings(text + layer("b", "InnerProduct", "a", "b", more))
+    assert [line.partition(": ")[2] for line in lines] == warned * [
+        "layer 'b': inner_product_param.weight_filler is not set: the weights begin as constant 0"
+    ]
+
+
+def test_weights_need_no_filler_in_a_test_net() -> None:
+    text = DATA + layer("c", "Convolution", "data", "c", "convolution_param { num_output: 2 }")
+    assert graph_of(text, TEST).problems == ()
+    assert [p.where for p in graph_of(text, TRAIN).problems] == [place(text, "convolution_param")]

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from caffepy.solver.divergence import diagnose, moment
+from caffepy.solver.solver import Solver
+from tests.solver.tiny import write_training
+
+
+def test_names_the_first_layer_whose_top_is_not_finite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    net = Solver(write_training()).net
+    with torch.no_grad():
+        net.learnable[1].param[2] = float("inf")
+
+    assert "blob that is not finite is 'ip', which layer 'ip' makes" in diagnose(
+        net, moment(net), 1, 5
+    )
+
+
+def test_names_the_data_where_that_is_to_blame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_training(shuffle=False)
+    with h5py.File("rows.h5", "a") as file:
+        rows = file["data"]
+        assert isinstance(rows, h5py.Dataset)
+        rows[6, 2] = np.nan
+
+    net = Solver(path).net
+    assert "blob 'data' is not finite as it is read" in diagnose(net, moment(net), 2, 5)
+
+
+def test_says_so_where_nothing_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    net = Solver(write_training()).net
+    assert "each blob was finite" in diagnose(net, moment(net), 2, 5)
+
+
+def test_runs_the_same_batch_with_the_same_dropout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    net = Solver(write_training()).net
+    before = moment(net)
+    loss = net.forward_backward()
+    after = moment(net)
+
+    diagnose(net, before, 1, 5)
+
+    assert net.positions() == after.positions
+    assert torch.equal(torch.get_rng_state(), after.rng)
+    torch.set_rng_state(before.rng)
+    net.seek(before.positions, 5)
+    assert torch.equal(net.forward_backward(), loss)

@@ -1,39 +1,39 @@
-import inspect
+"""The exceptions, and the hint of near names."""
 
 import pytest
 
 from caffepy import errors
+from caffepy.errors import CaffeError, LayerError, near
+
+KINDS = [
+    "ParseError",
+    "NetError",
+    "LayerError",
+    "WeightsError",
+    "DataError",
+    "SolverError",
+    "SnapshotError",
+]
 
 
-def test_every_error_can_be_caught_as_caffe_error() -> None:
-    classes = dict(inspect.getmembers(errors, inspect.isclass))
-    raised = {name for name, cls in classes.items() if issubclass(cls, Exception)}
-
-    assert raised == {
-        "CaffeError",
-        "DataError",
-        "LayerError",
-        "NetError",
-        "ParseError",
-        "SnapshotError",
-        "SolverError",
-        "WeightsError",
-    }
-    assert all(issubclass(classes[name], errors.CaffeError) for name in raised)
+@pytest.mark.parametrize("name", KINDS)
+def test_every_error_is_a_caffe_error(name: str) -> None:
+    assert issubclass(getattr(errors, name), CaffeError)
 
 
-def test_a_layer_error_knows_its_field() -> None:
-    assert errors.LayerError("no", "lrn_param.local_size").field == "lrn_param.local_size"
-    assert errors.LayerError("no").field == ""
+def test_a_layer_error_may_name_a_field() -> None:
+    assert LayerError("too wide", "pooling_param.pad").field == "pooling_param.pad"
+    assert LayerError("too wide").field == ""
+    assert str(LayerError("too wide", "pooling_param.pad")) == "too wide"
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"),
+    ("name", "expected"),
     [
-        pytest.param("conv11", "; did you mean 'conv1'?", id="one"),
-        pytest.param("pool", "; did you mean 'pool2' or 'pool1'?", id="two"),
-        pytest.param("xyz", "", id="none"),
+        pytest.param("date", "; did you mean 'data'?", id="one"),
+        pytest.param("conv1x", "; did you mean 'conv1' or 'conv2'?", id="nearest first"),
+        pytest.param("zzz", "", id="none"),
     ],
 )
-def test_near_names_what_was_perhaps_meant(name: str, hint: str) -> None:
-    assert errors.near(name, ["conv1", "pool1", "pool2"]) == hint
+def test_near(name: str, expected: str) -> None:
+    assert near(name, ["conv2", "conv1", "data"]) == expected

@@ -45,14 +45,14 @@ def decode(datum: Datum, color: bool | None = None, where: object = "record") ->
     """
     if datum.encoded:
         return decode_image(datum.data, color, where).transpose(2, 0, 1)
-    shape = datum.channels, datum.height, datum.width
+    channels, height, width = datum.channels, datum.height, datum.width
     data = datum.data
     planes: Planes = (
         np.frombuffer(data, np.uint8) if data else np.array(datum.float_data, np.float32)
     )
-    if min(shape) < 1 or planes.size != shape[0] * shape[1] * shape[2]:
+    if planes.size != channels * height * width or min(channels, height, width) < 1:
         raise DataError(
             f"{where}: {planes.size} numbers for an image of "
-            f"{shape[0]} channels, {shape[1]} rows and {shape[2]} columns"
+            f"{channels} channels, {height} rows and {width} columns"
         )
-    return planes.reshape(shape)
+    return planes.reshape(channels, height, width)

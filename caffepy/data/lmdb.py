@@ -74,7 +74,8 @@ class LMDB:
             cursor.first()
             forward(cursor, start % len(self))
             while True:
-                yield Record(self.path, *cursor.item())
+                key, value = cursor.item()
+                yield Record(self.path, key, value)
                 forward(cursor, step)
 
     @contextlib.contextmanager

@@ -58,11 +58,11 @@ def train_graph(solver: SolverFile, level: int = 0, stages: Sequence[str] = ()) 
     return _graph(source, TRAIN, _add(param.train_state, level, stages))
 
 
-def test_graphs(solver: SolverFile, level: int, stages: Sequence[str]) -> list[Graph]:
+def test_graphs(solver: SolverFile) -> list[Graph]:
     """The graphs of the nets to test, in phase TEST unless a net or its test_state says otherwise.
 
     First those of test_net_param, then of test_net, then `net` or `net_param` for each test_iter
-    that is left. level, unless 0, takes the place of each test_state's; stages are added to it.
+    that is left.
 
     Raises ParseError or NetError as `caffepy.graph.load.load_graph` does.
     """
@@ -75,7 +75,7 @@ def test_graphs(solver: SolverFile, level: int, stages: Sequence[str]) -> list[G
     sources += [_generic_net(solver) for _ in range(count_test_nets(param) - len(sources))]
     states = list(param.test_state) if param.test_state else [NetState()] * len(sources)
     return [
-        _graph(source, TEST, _add(state, level, stages))
+        _graph(source, TEST, state)
         for source, state in zip(sources, states, strict=True)
     ]
 

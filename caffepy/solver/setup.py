@@ -76,7 +76,7 @@ def make_test_nets(
     The command line's level and stages are the train net's alone, as in Caffe.
     """
     nets = []
-    for index, graph in enumerate(test_graphs(file, level=0, stages=())):
+    for index, graph in enumerate(test_graphs(file)):
         log.info(report.test_source(file.param, index))
         net = make(graph)
         net.share_with(train_net)

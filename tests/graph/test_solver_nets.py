@@ -32,9 +32,9 @@ def solver(text: str) -> SolverFile:
     return read_solver("solver.prototxt")
 
 
-def states(file: SolverFile, level: int = 0, stages: Sequence[str] = ()) -> list[Summary]:
+def states(file: SolverFile) -> list[Summary]:
     """Name, phase, level and stages of each test net."""
-    graphs = solver_nets.test_graphs(file, level, stages)
+    graphs = solver_nets.test_graphs(file)
     return [(g.name, g.state.phase, g.state.level, list(g.state.stage)) for g in graphs]
 
 
@@ -74,7 +74,7 @@ def test_without_test_iter_there_is_no_test_net() -> None:
 @pytest.mark.usefixtures("folder")
 def test_lenet_is_filtered_by_phase() -> None:
     file = solver("net: 'lenet.prototxt' test_iter: 100")
-    (test,) = solver_nets.test_graphs(file, 0, ())
+    (test,) = solver_nets.test_graphs(file)
     assert train_graph(file).outputs == ("loss",)
     assert test.outputs == ("accuracy", "loss")
 
@@ -106,10 +106,6 @@ def test_states_of_the_nets_to_test() -> None:
         "test_state { level: 5 stage: 's' } test_state { stage: 't' }"
     )
     assert states(file) == [("b", TEST, 5, ["own", "s"]), ("b", TEST, 3, ["own", "t"])]
-    assert states(file, 7, ("c",)) == [
-        ("b", TEST, 7, ["own", "s", "c"]),
-        ("b", TEST, 7, ["own", "t", "c"]),
-    ]
 
 
 def test_a_net_inside_the_solver_is_found_in_the_solvers_file(folder: Path) -> None:

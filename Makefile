@@ -19,7 +19,7 @@ test: $(READY)
 $(READY): pyproject.toml setup.py $(wildcard proto/*.proto)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "caffepy needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv --without-pip .venv
-	$(PYTHON) -m pip --python .venv/bin/python install --quiet --editable '.[dev]'
+	$(PYTHON) -m pip --python .venv/bin/python install --quiet pip --editable '.[dev]'
 	@touch $@
 
 clean:

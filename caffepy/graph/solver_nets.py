@@ -74,10 +74,7 @@ def test_graphs(solver: SolverFile) -> list[Graph]:
     sources += [read_text(name, NetParameter) for name in param.test_net]
     sources += [_generic_net(solver) for _ in range(count_test_nets(param) - len(sources))]
     states = list(param.test_state) if param.test_state else [NetState()] * len(sources)
-    return [
-        _graph(source, TEST, state)
-        for source, state in zip(sources, states, strict=True)
-    ]
+    return [_graph(source, TEST, state) for source, state in zip(sources, states, strict=True)]
 
 
 def _generic_net(solver: SolverFile) -> _Source:

@@ -1,6 +1,6 @@
 """From a graph of messages to a net of layers."""
 
-from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 
@@ -12,33 +12,31 @@ from caffepy.net.summary import log_net
 from caffepy.proto import TRAIN, LayerParameter
 from caffepy.proto.arrays import to_array
 
+N = TypeVar("N", bound=Net)
 
-def build_net(
-    graph: Graph,
-    *,
-    device: str | torch.device = "cpu",
-    seed: int = 0,
-    positions: Mapping[str, int] | None = None,
-) -> Net:
+
+def build_net(graph: Graph, *, device: str | torch.device = "cpu", seed: int = 0) -> Net:
     """Build every layer of a graph in file order, with its fillers, on a device.
 
     Args:
         graph: what `caffepy.graph.load.load_graph` returned.
         device: where the blobs are and the layers run.
         seed: of what data layers draw; parameters are filled from torch's own generator.
-        positions: by layer name, after how many records a data layer begins; 0 where not given.
 
     Raises:
         LayerError: a layer whose message or bottoms are wrong, with its place in the file.
         DataError: a database that cannot be read.
     """
-    net = Net(graph)
-    for node in graph.nodes:
+    return assemble(Net(graph, torch.device(device)), seed)
+
+
+def assemble(net: N, seed: int) -> N:
+    """Build the layers of an empty net's graph into it, as `build_net` does."""
+    for node in net.graph.nodes:
         source = Source(
             training=node.param.phase == TRAIN,
-            device=torch.device(device),
+            device=net.device,
             seed=seed,
-            position=positions.get(node.param.name, 0) if positions else 0,
         )
         bottoms = [net.shapes[name] for name in node.param.bottom]
         try:
@@ -47,8 +45,9 @@ def build_net(
         except LayerError as error:
             place = node.position.at(*error.field.split(".")) if error.field else node.position
             raise LayerError(f"{place}: {error}", error.field) from error
-    net.loss_weights.update(graph.loss_weights)
-    net.blobs.freeze()
+    net.loss_weights.update(net.graph.loss_weights)
+    if not net.graph.force_backward:
+        net.blobs.freeze()
     log_net(net)
     return net
 
@@ -81,6 +80,5 @@ def _take_blobs(layer: Layer, param: LayerParameter) -> None:
 
 def _step(node: Node) -> Step:
     """How the layer of a node is wired."""
-    flags = node.param.propagate_down
-    detached = tuple(not flag for flag in flags) if flags else (False,) * len(node.param.bottom)
-    return Step(node.param.name, tuple(node.param.bottom), tuple(node.param.top), detached)
+    param = node.param
+    return Step(param.name, tuple(param.bottom), tuple(param.top), tuple(param.propagate_down))

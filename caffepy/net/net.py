@@ -23,7 +23,12 @@ class Step:
     name: str
     bottoms: tuple[str, ...]
     tops: tuple[str, ...]
-    detached: tuple[bool, ...]  # by bottom: `propagate_down: false`
+    propagate_down: tuple[bool, ...]  # by bottom, where the file says it; else empty
+
+    @property
+    def detached(self) -> tuple[bool, ...]:
+        """By bottom, whether no gradient goes there because the file says so."""
+        return tuple(not flag for flag in self.propagate_down) or (False,) * len(self.bottoms)
 
 
 class Net(nn.Module):
@@ -40,9 +45,10 @@ class Net(nn.Module):
     the solver updates, in Caffe's order. tops: what the last `forward_backward` or `evaluate` gave.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, device: torch.device) -> None:
         super().__init__()
         self.graph = graph
+        self.device = device
         self.name = graph.name
         self.layers = nn.ModuleList()
         self.layer_names: list[str] = []

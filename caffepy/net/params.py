@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from caffepy.blob import ParameterBlob
 from caffepy.layers.layer import Layer
 from caffepy.proto import ParamSpec
 
@@ -77,6 +78,11 @@ class BlobTable:
         """The gradients of a layer's blobs, None where there is none."""
         pairs = zip(self._blobs[layer_index], self._shapes[layer_index], strict=True)
         return [None if blob.grad is None else blob.grad.view(shape) for blob, shape in pairs]
+
+    def parameters_of(self, layer_index: int) -> list[ParameterBlob]:
+        """A layer's blobs as numpy sees them."""
+        pairs = zip(self._blobs[layer_index], self._shapes[layer_index], strict=True)
+        return [ParameterBlob(blob, shape) for blob, shape in pairs]
 
     def share(self, own: int, other: "BlobTable", theirs: int) -> None:
         """Let the blobs of layer `own` be those of layer `theirs` of another table."""

@@ -3,6 +3,7 @@
 import logging
 import math
 
+from caffepy.net.need import needs_of
 from caffepy.net.net import Net
 
 log = logging.getLogger(__name__)
@@ -26,30 +27,8 @@ def log_net(net: Net) -> None:
             if top in net.loss_weights:
                 log.info("    with loss weight %g", net.loss_weights[top])
         log.info("Memory required for data: %d", memory)
-    for name, needed in reversed(needs_backward(net)):
-        log.info("%s %s backward computation.", name, "needs" if needed else "does not need")
+    for name, need in reversed(list(zip(net.layer_names, needs_of(net), strict=True))):
+        log.info("%s %s backward computation.", name, "needs" if need.layer else "does not need")
     for output in net.outputs:
         log.info("This network produces output %s", output)
     log.info("Network initialization done.")
-
-
-def needs_backward(net: Net) -> list[tuple[str, bool]]:
-    """By layer in file order: whether a gradient passes through it on its way to a parameter."""
-    differentiable: set[str] = set()
-    learns = []
-    for index, step in enumerate(net.steps):
-        flows = any(
-            bottom in differentiable and not detached
-            for bottom, detached in zip(step.bottoms, step.detached, strict=True)
-        )
-        learned = any(blob.requires_grad for blob in net.layers[index].parameters())
-        learns.append(flows or learned)
-        (differentiable.update if learns[-1] else differentiable.difference_update)(step.tops)
-    leads_to_loss = set(net.loss_weights)
-    rows = []
-    for step, learned in reversed(list(zip(net.steps, learns, strict=True))):
-        needed = learned and not leads_to_loss.isdisjoint(step.tops)
-        if needed:
-            leads_to_loss.update(step.bottoms)
-        rows.append((step.name, needed))
-    return rows[::-1]

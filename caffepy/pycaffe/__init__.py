@@ -1,3 +1,14 @@
-"""Caffe's own Python module, as far as it is here: the messages, as `proto.caffe_pb2`."""
+"""Caffe's own Python module: `import caffepy.pycaffe as caffe`."""
 
 from caffepy import proto as proto
+from caffepy.blob import Blob as Blob
+from caffepy.proto import TEST as TEST
+from caffepy.proto import TRAIN as TRAIN
+from caffepy.pycaffe.mode import set_device as set_device
+from caffepy.pycaffe.mode import set_mode_cpu as set_mode_cpu
+from caffepy.pycaffe.mode import set_mode_gpu as set_mode_gpu
+from caffepy.pycaffe.mode import set_random_seed as set_random_seed
+from caffepy.pycaffe.net import Layer as Layer
+from caffepy.pycaffe.net import Net as Net
+from caffepy.pycaffe.solver import SGDSolver as SGDSolver
+from caffepy.pycaffe.solver import get_solver as get_solver

@@ -2,7 +2,6 @@ import logging
 
 import pytest
 
-from caffepy.net.summary import needs_backward
 from tests.net.nets import net_of
 
 TEXT = """
@@ -44,9 +43,3 @@ def test_a_net_says_how_it_is_wired(caplog: pytest.LogCaptureFixture) -> None:
         "This network produces output side",
         "Network initialization done.",
     ]
-
-
-def test_backward_is_needed_between_a_learned_blob_and_a_loss() -> None:
-    needed = {name for name, needs in needs_backward(net_of(TEXT)) if needs}
-
-    assert needed == {"ip", "loss"}  # `side` learns, but leads to no loss

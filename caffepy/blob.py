@@ -1,0 +1,149 @@
+"""Blob: a named array and its gradient, computed with by torch and seen by numpy."""
+
+import math
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Floats = NDArray[np.float32]
+Shape = tuple[int, ...]
+
+
+class Array:
+    """Numbers of one shape that torch writes, and that numpy may look at and write too.
+
+    Until somebody looks, the numbers are whatever tensor torch left there, in its own layout and on
+    its own device. `view` is C-contiguous memory that stays the same from then on: what torch
+    assigns is copied into it, and what is written into it is what `tensor` returns.
+    """
+
+    def __init__(self, shape: Shape, device: torch.device, fill: float = 0.0) -> None:
+        self.shape = shape
+
+        self._device = device
+        self._fill = fill
+        self._value: Tensor | None = None
+        self._owned = True
+        self._buffer: Tensor | None = None
+
+    def tensor(self) -> Tensor:
+        """The numbers, for torch to read; on a CPU the very memory of `view`, where there is one."""
+        if self._buffer is not None:
+            return self._window().to(self._device)
+        if self._value is None:
+            self._value = torch.full(self.shape, self._fill, device=self._device)
+        return self._value
+
+    def assign(self, value: Tensor, *, owned: bool = True) -> None:
+        """Take the numbers of a tensor, and its shape.
+
+        owned: whether nobody else writes into its memory.
+        """
+        if self._buffer is not None:
+            self.resize(tuple(value.shape))
+            self._window().copy_(value)
+            return
+        self.shape = tuple(value.shape)
+        self._value, self._owned = value, owned
+
+    def view(self) -> Floats:
+        """The numbers as writable memory, which stays theirs until they outgrow it."""
+        if self._buffer is None:
+            value = self.tensor().cpu()
+            self._value = None
+            if not (self._owned and value.is_contiguous() and self._device.type == "cpu"):
+                value = value.clone(memory_format=torch.contiguous_format)
+            self._buffer = value.view(-1)
+        return cast("Floats", self._window().numpy())
+
+    def resize(self, shape: Shape) -> None:
+        """Take another shape; memory is kept where it is large enough."""
+        if shape == self.shape:
+            return
+        count = math.prod(shape)
+        if self._buffer is not None and count > len(self._buffer):
+            self._buffer = torch.full((count,), self._fill)
+        self._value = None
+        self.shape = shape
+
+    def _window(self) -> Tensor:
+        buffer = cast("Tensor", self._buffer)
+        return buffer[: math.prod(self.shape)].view(self.shape)
+
+
+class Blob:
+    """What a layer reads or writes: numbers, and the gradient of the objective by them.
+
+    data, diff: float32 numpy views, in the blob's shape; live, and writable. fill: what the diff
+    holds at first, which is the loss weight for the top of a loss.
+    """
+
+    def __init__(self, shape: Shape, device: torch.device, fill: float = 0.0) -> None:
+        self.values = Array(shape, device)
+        self.gradient = Array(shape, device, fill)
+
+    @property
+    def data(self) -> Floats:
+        """The numbers, as memory that stays valid."""
+        return self.values.view()
+
+    @property
+    def diff(self) -> Floats:
+        """The gradient, as memory that stays valid."""
+        self.gradient.resize(self.values.shape)
+        return self.gradient.view()
+
+    @property
+    def shape(self) -> Shape:
+        """The size of each axis."""
+        return self.values.shape
+
+    def reshape(self, *shape: int) -> None:
+        """Give the blob another shape; nets follow at their next `reshape` or `forward`."""
+        self.values.resize(shape)
+        self.gradient.resize(shape)
+
+
+class ParameterBlob:
+    """A layer's parameter as a blob: what is written into `data` is what the layer computes with.
+
+    diff adds up over backward passes until it is zeroed. On a GPU both are fetched when they are
+    asked for, and go back with `flush`.
+    """
+
+    def __init__(self, parameter: nn.Parameter, shape: Shape) -> None:
+        self.parameter = parameter
+        self.shape = shape
+        self._fetched: dict[int, tuple[Tensor, Tensor]] = {}
+
+    @property
+    def data(self) -> Floats:
+        """The parameter's own memory."""
+        return self._view(self.parameter.detach())
+
+    @property
+    def diff(self) -> Floats:
+        """The memory of the parameter's gradient."""
+        if self.parameter.grad is None:
+            self.parameter.grad = torch.zeros_like(self.parameter)
+        return self._view(self.parameter.grad)
+
+    def reshape(self, *shape: int) -> None:
+        """See the same numbers in another shape of as many."""
+        self.parameter.detach().view(shape)
+        self.shape = shape
+
+    def flush(self) -> None:
+        """Give the device what was written into the numbers fetched from it."""
+        for tensor, host in self._fetched.values():
+            tensor.copy_(host)
+        self._fetched.clear()
+
+    def _view(self, tensor: Tensor) -> Floats:
+        if tensor.device.type != "cpu":
+            fetched = self._fetched.setdefault(tensor.data_ptr(), (tensor, tensor.cpu()))
+            tensor = fetched[1]
+        return cast("Floats", tensor.view(self.shape).numpy())

@@ -1,0 +1,52 @@
+"""Which layers a backward pass goes through."""
+
+from typing import NamedTuple
+
+from caffepy.layers.layer import SourceLayer
+from caffepy.net.net import Net
+
+
+class Need(NamedTuple):
+    """Whether backward runs a layer, and for which of its bottoms it computes a gradient."""
+
+    layer: bool
+    bottoms: tuple[bool, ...]
+
+
+def needs_of(net: Net) -> list[Need]:
+    """By layer in file order.
+
+    A layer is run backwards if it lies between something that learns and a loss; a bottom gets a
+    gradient if something above it learns. With `force_backward` every layer that computes is run,
+    and every bottom gets one.
+    Source: Net::Init in caffe/src/caffe/net.cpp
+    """
+    if net.graph.force_backward:
+        return [
+            Need(not isinstance(layer, SourceLayer), (True,) * len(step.bottoms))
+            for layer, step in zip(net.layers, net.steps, strict=True)
+        ]
+    learns = _below_something_learned(net)
+    leads_to_loss = set(net.loss_weights)
+    needs = []
+    for step, need in zip(reversed(net.steps), reversed(learns), strict=True):
+        run = need.layer and not leads_to_loss.isdisjoint(step.tops)
+        leads_to_loss.difference_update(set(step.tops) - set(net.loss_weights))
+        if run:
+            leads_to_loss.update(
+                name for name, wanted in zip(step.bottoms, need.bottoms, strict=True) if wanted
+            )
+        needs.append(Need(run, tuple(run and wanted for wanted in need.bottoms)))
+    return needs[::-1]
+
+
+def _below_something_learned(net: Net) -> list[Need]:
+    """By layer: whether it learns or reads from one that does, and which bottoms want a gradient."""
+    learned: set[str] = set()
+    needs = []
+    for layer, step in zip(net.layers, net.steps, strict=True):
+        reads = tuple(name in learned for name in step.bottoms)
+        need = any(reads) or any(blob.requires_grad for blob in layer.parameters())
+        (learned.update if need else learned.difference_update)(step.tops)
+        needs.append(Need(need, step.propagate_down or reads))
+    return needs

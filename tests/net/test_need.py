@@ -1,0 +1,55 @@
+from caffepy.net.need import Need, needs_of
+from tests.net.nets import net_of
+
+TEXT = """
+{force}
+layer {{ name: "data" type: "Input" top: "data" top: "label"
+        input_param {{ shape {{ dim: 6 dim: 5 }} shape {{ dim: 6 }} }} }}
+layer {{ name: "frozen" type: "InnerProduct" bottom: "data" top: "frozen"
+        param {{ lr_mult: 0 }} param {{ lr_mult: 0 }}
+        inner_product_param {{ num_output: 7 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "relu" type: "ReLU" bottom: "frozen" top: "frozen" }}
+layer {{ name: "ip" type: "InnerProduct" bottom: "frozen" top: "ip"
+        inner_product_param {{ num_output: 3 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "side" type: "InnerProduct" bottom: "data" top: "side"
+        inner_product_param {{ num_output: 2 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "tanh" type: "TanH" bottom: "ip" top: "tanh" {down} }}
+layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "tanh" bottom: "label" top: "loss" }}
+"""
+
+
+def needs(force: str = "", down: str = "") -> dict[str, Need]:
+    net = net_of(TEXT.format(force=force, down=down))
+    return dict(zip(net.layer_names, needs_of(net), strict=True))
+
+
+def test_backward_runs_between_what_learns_and_a_loss() -> None:
+    found = needs()
+
+    assert {name for name, need in found.items() if need.layer} == {"ip", "tanh", "loss"}
+    assert found["ip"].bottoms == (False,)  # nothing above it learns
+    assert found["loss"].bottoms == (True, False)
+    assert found["side"] == Need(False, (False,))  # it learns, but leads to no loss
+
+
+def test_propagate_down_false_stops_backward() -> None:
+    found = needs(down="propagate_down: false")
+
+    assert {name for name, need in found.items() if need.layer} == {"tanh", "loss"}
+    assert found["tanh"].bottoms == (False,)
+
+
+def test_propagate_down_true_asks_for_a_gradient_that_nothing_needs() -> None:
+    text = TEXT.replace(
+        'bottom: "frozen" top: "ip"', 'bottom: "frozen" top: "ip" propagate_down: true'
+    )
+    net = net_of(text.format(force="", down=""))
+
+    assert dict(zip(net.layer_names, needs_of(net), strict=True))["ip"].bottoms == (True,)
+
+
+def test_force_backward_runs_every_layer() -> None:
+    found = needs("force_backward: true")
+
+    assert [name for name, need in found.items() if not need.layer] == ["data"]
+    assert all(all(need.bottoms) for need in found.values())

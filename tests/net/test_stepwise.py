@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+import torch
+
+from caffepy.errors import LayerError
+from caffepy.net.build import build_net
+from caffepy.net.stepwise import StepwiseNet, build_stepwise
+from tests.net.nets import graph_of
+
+TEXT = """
+{force}
+layer {{ name: "data" type: "Input" top: "data" top: "label"
+        input_param {{ shape {{ dim: 4 dim: 3 dim: 8 dim: 7 }} shape {{ dim: 4 }} }} }}
+layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv"
+        convolution_param {{ num_output: 5 kernel_size: 3 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "tanh" type: "TanH" bottom: "conv" top: "conv" }}
+layer {{ name: "pool" type: "Pooling" bottom: "conv" top: "pool"
+        pooling_param {{ kernel_size: 2 stride: 2 }} }}
+layer {{ name: "drop" type: "Dropout" bottom: "pool" top: "drop" }}
+layer {{ name: "ip" type: "InnerProduct" bottom: "drop" top: "ip"
+        inner_product_param {{ num_output: 6 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "side" type: "InnerProduct" bottom: "conv" top: "side" loss_weight: 0.25
+        inner_product_param {{ num_output: 2 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }}
+"""
+
+
+def stepwise(force: str = "", *, train: bool = False) -> StepwiseNet:
+    net = build_stepwise(graph_of(TEXT.format(force=force), train=train))
+    net.storage["data"].data[...] = np.random.default_rng(1).normal(size=(4, 3, 8, 7))
+    net.storage["label"].data[...] = [5, 0, 2, 3]
+    return net
+
+
+def gradients(net: StepwiseNet) -> list[torch.Tensor]:
+    found = [entry.param.grad for entry in net.learnable]
+    return [gradient.clone() for gradient in found if gradient is not None]
+
+
+@pytest.mark.parametrize("look", [False, True], ids=["unseen", "every blob seen"])
+def test_it_computes_what_the_whole_net_does(look: bool) -> None:
+    net = stepwise()
+    for blob in net.storage.values() if look else ():
+        assert blob.data.shape == blob.diff.shape
+    whole = build_net(graph_of(TEXT.format(force="")))
+    whole.load_state_dict(net.state_dict())
+    tops = {name: net.storage[name].values.tensor() for name in ("data", "label")}
+    objective = whole.objective(whole(**tops))
+    objective.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+
+    net.zero_diffs()
+    loss = net.forward_backward()
+
+    torch.testing.assert_close(loss, objective.detach())
+    for ours, theirs in zip(net.learnable, whole.learnable, strict=True):
+        torch.testing.assert_close(ours.param.grad, theirs.param.grad)
+
+
+def test_gradients_of_parameters_add_up_and_those_of_blobs_do_not() -> None:
+    net = stepwise()
+    net.zero_diffs()
+    net.run()
+    net.run_back()
+    once, diff = gradients(net), net.storage["ip"].diff.copy()
+
+    net.run_back()
+
+    torch.testing.assert_close(gradients(net), [2 * gradient for gradient in once])
+    np.testing.assert_array_equal(net.storage["ip"].diff, diff)
+
+
+def test_zeroed_gradients_stay_in_their_memory() -> None:
+    net = stepwise()
+    net.forward_backward()
+    diff = net.parameter_blobs[1][0].diff
+
+    net.zero_diffs()
+    assert not diff.any()
+
+    net.forward_backward()
+    assert diff.any()
+
+
+def test_part_of_the_net_runs_on_what_is_in_the_blobs() -> None:
+    net = stepwise()
+    net.run()
+    pool = net.storage["pool"].data
+    pool[...] = 1
+    index = net.layer_names.index
+
+    net.run(index("drop"), index("ip"))
+
+    weight, bias = (blob.data for blob in net.parameter_blobs[index("ip")])
+    expected = np.broadcast_to(weight.sum(1) + bias, (4, 6))
+    np.testing.assert_allclose(net.storage["ip"].data, expected, rtol=1e-5)
+
+
+def test_part_of_the_net_runs_backwards_from_a_diff_that_is_set() -> None:
+    net = stepwise("force_backward: true")
+    net.run()
+    before = net.storage["data"].diff.copy()
+    net.storage["ip"].diff[...] = np.arange(24).reshape(4, 6)
+    index = net.layer_names.index
+
+    net.run_back(index("ip"), index("drop"))
+
+    weight = net.parameter_blobs[index("ip")][0].data
+    expected = (np.arange(24).reshape(4, 6) @ weight).reshape(net.storage["pool"].shape)
+    np.testing.assert_allclose(net.storage["pool"].diff, expected, rtol=1e-5)
+    np.testing.assert_array_equal(net.storage["data"].diff, before)
+
+
+def test_backward_without_forward_runs_on_what_is_in_the_blobs() -> None:
+    net = stepwise()
+    index = net.layer_names.index("ip")
+    net.storage["drop"].data[...] = 2
+    net.storage["ip"].diff[...] = 1
+    net.zero_diffs()
+
+    net.run_back(index, index)
+
+    weight, bias = (blob.diff for blob in net.parameter_blobs[index])
+    np.testing.assert_array_equal(weight, np.full_like(weight, 8))  # 4 items of 2
+    np.testing.assert_array_equal(bias, np.full_like(bias, 4))
+
+
+def test_backward_goes_over_the_mask_that_forward_drew() -> None:
+    net = stepwise(train=True)
+    net.run()
+    index = net.layer_names.index
+    mask = net.storage["drop"].data / net.storage["pool"].data
+    net.storage["drop"].diff[...] = 3
+
+    net.run_back(index("drop"), index("drop"))
+
+    np.testing.assert_allclose(net.storage["pool"].diff, 3 * mask, rtol=1e-6)
+
+
+def test_the_top_of_a_loss_holds_its_weight() -> None:
+    net = stepwise()
+
+    assert net.storage["loss"].diff == 1
+    assert net.storage["side"].diff.tolist() == [[0.25, 0.25]] * 4
+
+
+def test_a_batch_of_another_size_flows_through() -> None:
+    net = stepwise()
+    net.run()
+    views = {name: blob.data for name, blob in net.storage.items()}
+
+    net.storage["data"].reshape(2, 3, 8, 7)
+    net.storage["label"].reshape(2)
+    net.reshape()
+
+    assert net.storage["ip"].data.shape == (2, 6)
+    net.run()
+    net.run_back()
+    assert np.shares_memory(views["ip"], net.storage["ip"].data)
+
+
+def test_a_label_of_no_class_is_an_exception() -> None:
+    net = stepwise()
+    net.storage["label"].data[1] = 6
+
+    with pytest.raises(LayerError, match=r"'loss'.*item 1 is 6"):
+        net.run()

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import torch
+
+from caffepy.blob import Array, Blob, ParameterBlob
+
+CPU = torch.device("cpu")
+
+
+def test_a_view_stays_and_shows_what_is_assigned_later() -> None:
+    array = Array((2, 3), CPU)
+    view = array.view()
+
+    array.assign(torch.ones(2, 3))
+
+    assert view.tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert np.shares_memory(view, array.view())
+
+
+def test_what_is_written_into_a_view_is_what_torch_reads() -> None:
+    array = Array((2, 3), CPU)
+
+    array.view()[1, 2] = 5
+
+    assert array.tensor()[1, 2] == 5
+
+
+def test_a_tensor_that_nobody_looks_at_is_not_copied() -> None:
+    array = Array((2, 3), CPU)
+    value = torch.rand(2, 3)
+
+    array.assign(value)
+
+    assert array.tensor() is value
+    assert np.shares_memory(array.view(), value.numpy())
+
+
+@pytest.mark.parametrize(
+    ("value", "owned"),
+    [
+        pytest.param(torch.rand(2, 3, 4, 5).to(memory_format=torch.channels_last), True, id="nhwc"),
+        pytest.param(torch.rand(2, 3, 4, 5), False, id="not its own"),
+    ],
+)
+def test_a_view_is_memory_of_its_own_in_caffes_order(value: torch.Tensor, owned: bool) -> None:
+    array = Array((2, 3, 4, 5), CPU)
+    array.assign(value, owned=owned)
+
+    view = array.view()
+
+    assert view.flags.c_contiguous
+    assert not np.shares_memory(view, value.numpy())
+    np.testing.assert_array_equal(view, value.numpy())
+
+
+def test_memory_is_kept_while_a_shape_fits_into_it() -> None:
+    array = Array((2, 6), CPU)
+    view = array.view()
+
+    array.resize((3, 4))
+    array.view()[2, 3] = 7
+    assert view[1, 5] == 7
+
+    array.resize((5, 4))
+    assert not np.shares_memory(view, array.view())
+
+
+def test_the_diff_has_the_shape_of_the_data_and_what_it_is_filled_with() -> None:
+    blob = Blob((2, 3), CPU, fill=0.5)
+    assert blob.diff.tolist() == [[0.5] * 3] * 2
+
+    blob.values.assign(torch.zeros(4, 3))
+
+    assert blob.diff.shape == (4, 3)
+
+
+def test_a_reshaped_blob_has_new_data_and_diff() -> None:
+    blob = Blob((2, 3), CPU)
+
+    blob.reshape(1, 4, 5)
+
+    assert (blob.shape, blob.data.shape, blob.diff.shape) == ((1, 4, 5),) * 3
+
+
+def test_a_parameters_blob_is_its_memory() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(2, 3))
+    blob = ParameterBlob(parameter, (2, 3))
+
+    blob.data[0, 1] = 4
+    blob.diff[1, 2] = 5
+
+    assert parameter[0, 1] == 4
+    assert parameter.grad is not None
+    assert parameter.grad[1, 2] == 5
+
+
+def test_a_parameters_blob_can_be_seen_in_another_shape() -> None:
+    blob = ParameterBlob(torch.nn.Parameter(torch.arange(6.0)), (6,))
+
+    blob.reshape(2, 3)
+
+    assert blob.data.tolist() == [[0, 1, 2], [3, 4, 5]]
+    with pytest.raises(RuntimeError, match="shape"):
+        blob.reshape(4, 2)

@@ -9,7 +9,6 @@ ROOT = Path(__file__).parents[1]
 EXEMPT = {
     "caffepy/__main__.py",  # tests/cli/test_main.py runs it
 }
-ACROSS = {"test_every_layer.py"}  # holds over a whole folder
 # Tests of what all modules of a folder have in common.
 TABLES = {"tests/layers/test_every_layer.py"}
 SOURCES = [

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import torch
 
-from caffepy.errors import LayerError
+from caffepy.errors import DataError, LayerError
 from caffepy.graph.graph import Graph, Node
 from caffepy.layers.layer import Layer, Shape, Source, build, build_source
 from caffepy.net.net import Net, Step
@@ -45,6 +45,8 @@ def assemble(net: N, seed: int) -> N:
         except LayerError as error:
             place = node.position.at(*error.field.split(".")) if error.field else node.position
             raise LayerError(f"{place}: {error}", error.field) from error
+        except DataError as error:
+            raise DataError(f"{node.position}: {error}") from error
     net.loss_weights.update(net.graph.loss_weights)
     if not net.graph.force_backward:
         net.blobs.freeze()

@@ -17,5 +17,5 @@ run 'caffepy convert_imageset -gray -resize_height 28 -resize_width 28 demo/digi
 run 'caffepy convert_imageset -gray -resize_height 28 -resize_width 28 demo/digits/ demo/digits/test.txt demo/test_lmdb'
 run "caffepy train -solver examples/digits/solver.prototxt 2>&1 | tee demo/train.log | grep -E 'accuracy = |, loss'"
 run "caffepy test -model examples/digits/lenet_train_test.prototxt -weights demo/lenet_iter_400.caffemodel -iterations 4 2>&1 | tee demo/test.log | grep -A 99 Running"
-run 'caffepy classify demo/digits/7/0663.png demo/digits/8/0158.png -model examples/digits/lenet_deploy.prototxt -weights demo/lenet_iter_400.caffemodel -labels examples/digits/labels.txt -scale 0.00390625 -top 3'
+run 'caffepy classify demo/digits/7/0663.png demo/digits/8/0158.png -model examples/digits/lenet_deploy.prototxt -weights demo/lenet_iter_400.caffemodel -labels examples/digits/labels.txt -scale 0.00390625'
 printf '\ntest accuracy = %.4f\n' "$(sed -n 's/.*\] accuracy = //p' demo/test.log)"

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,10 +73,12 @@ def test_no_other_programs_than_these() -> None:
     assert {command.split()[0] for command in COMMANDS} == {"make", "pip", "python", "caffepy"}
 
 
-def test_the_layers_named_are_those_that_are_here() -> None:
-    sentence = README.partition("The layer types that are")[2].partition(". Not there yet")[0]
+def test_the_catalogue_of_layers_is_up_to_date() -> None:
+    catalogue = ROOT / "scripts/catalogue"
+    page = subprocess.run([sys.executable, catalogue], capture_output=True, text=True, check=True)
 
-    assert re.findall(r"`(\w+)`", sentence) == layer_types()
+    assert (ROOT / "docs/layers.md").read_text() == page.stdout
+    assert re.findall(r"^## (\w+)$", page.stdout, re.MULTILINE) == layer_types()
 
 
 def test_files_of_the_project_exist() -> None:

@@ -128,6 +128,11 @@ def layer_types() -> list[str]:
     return sorted(_REGISTRY)
 
 
+def layer_classes() -> dict[str, type[Layer]]:
+    """The class of every type name, by name."""
+    return {name: _REGISTRY[name] for name in layer_types()}
+
+
 def layer_class(param: LayerParameter) -> type[Layer]:
     """The class of a layer's type; LayerError, naming the known types, where there is none."""
     if param.type not in _REGISTRY:

@@ -82,7 +82,7 @@ class StepwiseNet(Net):
 
     def reshape(self) -> None:
         """Let every blob follow the shapes of the Input layers' tops, without computing."""
-        for layer, step in self._plan():
+        for layer, step in self.plan():
             if isinstance(layer, SourceLayer):
                 continue
             bottoms = [self.storage[name].shape for name in step.bottoms]

@@ -3,10 +3,8 @@
 import argparse
 import sys
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from caffepy.cli.flags import UsageError
+from caffepy.cli.progress import counted
 from caffepy.data.convert import Options, Summary, convert
 from caffepy.data.images import ENCODERS
 
@@ -62,17 +60,8 @@ def run(args: argparse.Namespace) -> int:
         check_size=args.check_size,
         encode=args.encode_type if args.encoded or args.encode_type else None,
     )
-    console = Console(stderr=True)
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("")
-        summary = convert(
-            args.root,
-            args.listing,
-            args.target,
-            options,
-            lambda done, total: progress.update(bar, completed=done, total=total),
-        )
+    with counted("images") as progress:
+        summary = convert(args.root, args.listing, args.target, options, progress)
     report(summary)
     return 0
 

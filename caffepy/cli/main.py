@@ -15,18 +15,22 @@ from caffepy.errors import CaffeError, near
 
 VERBS = {
     "convert_imageset": "make a database of a folder of images and a list of labels",
+    "compute_image_mean": "find the mean image of a database",
     "train": "train a net from a solver.prototxt, or go on from a snapshot",
     "test": "score a trained net on its TEST data",
+    "time": "measure how long each layer of a net takes",
+    "device_query": "list the devices that nets can run on",
     "classify": "name what image files show, by a trained net",
 }
 
+WIDTH = max(map(len, VERBS))
 HELP = f"""\
 usage: caffepy VERB [flags] [files]
 
 Caffe for people today: Caffe's prototxts, databases, weights and solver, run by PyTorch.
 
 Available caffe actions:
-{"".join(f"  {verb:17} {line}{chr(10)}" for verb, line in VERBS.items())}
+{"".join(f"  {verb:{WIDTH}} {line}{chr(10)}" for verb, line in VERBS.items())}
 flags of every verb:
   --help            what the verb does and its flags
   --traceback       where in the program an error comes from

@@ -1,7 +1,7 @@
-"""A bar below the log while a solver trains: how far, how fast, how long still."""
+"""A bar below the log while something long runs: how far, how fast, how long still."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,24 @@ def progress(solver: "Solver", console: Console | None = None) -> Iterator[None]
             yield
         finally:
             solver.progress = None
+
+
+@contextmanager
+def counted(what: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr, where that is a terminal, of how many of how many `what` are done.
+
+    It moves when the function that the `with` gives is told so. What caffepy logs stands above it.
+    """
+    console = Console(stderr=True) if console is None else console
+    if not console.is_terminal:
+        yield lambda _done, _total: None
+        return
+    bar = Progress(
+        BarColumn(), MofNCompleteColumn(), TextColumn(what), TimeRemainingColumn(), console=console
+    )
+    task = bar.add_task("")
+    with bar, lines_above(console):
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
+from caffepy.cli.state import add_state, make_state
 from caffepy.cli.weights import log_copies
 from caffepy.graph.load import load_graph
-from caffepy.proto import TEST, NetState
+from caffepy.proto import TEST
 
 if TYPE_CHECKING:
     from caffepy.net.net import Net
@@ -34,16 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--iterations", type=int, default=50, metavar="N", help="how many batches (default: 50)"
     )
     add_gpu(parser)
-    parser.add_argument(
-        "--level", type=int, default=0, metavar="N", help="level of the net's state"
-    )
-    parser.add_argument(
-        "--stage",
-        type=comma_list,
-        default=[],
-        metavar="NAME,...",
-        help="stages of the net's state",
-    )
+    add_state(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,10 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations < 1:
         raise UsageError(f"--iterations is {args.iterations}, and must be at least 1")
 
-    state = NetState(phase=TEST, stage=args.stage)
-    if args.level:
-        state.level = args.level
-    graph = load_graph(args.model, state)
+    graph = load_graph(args.model, make_state(TEST, args.level, args.stage))
     device = choose_device(args.gpu)
     for problem in graph.problems:
         log.warning("%s", problem)

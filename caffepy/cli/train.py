@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
+from caffepy.cli.state import add_state
 from caffepy.cli.weights import log_copies
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.proto import SolverParameter
@@ -45,16 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="start from these .caffemodel files, by layer name",
     )
     add_gpu(parser)
-    parser.add_argument(
-        "--level", type=int, default=0, metavar="N", help="level of the train net's state"
-    )
-    parser.add_argument(
-        "--stage",
-        type=comma_list,
-        default=[],
-        metavar="NAME,...",
-        help="stages of the train net's state",
-    )
+    add_state(parser, "train net")
     parser.add_argument(
         "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
     )

@@ -3,15 +3,15 @@
 import logging
 import os
 import random
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import PurePath
 from typing import NamedTuple
 
+from caffepy.data.ahead import begin_ahead
 from caffepy.data.datum import encoded_datum, to_datum
 from caffepy.data.image_list import Entry, read_list
 from caffepy.data.images import (
@@ -27,8 +27,7 @@ from caffepy.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-WORKERS = os.cpu_count() or 1  # threads: Pillow and numpy compute without Python's lock
-AHEAD = 16  # images in memory for each worker
+AHEAD = 16  # images in memory for each core
 PROGRESS = 1000
 SHOWN = 20
 
@@ -104,10 +103,15 @@ def convert(
     check_options(options)
     keyed = keys(read_list(listing), options.seed)
     summary = Summary()
-    with LMDBWriter(target) as writer, closing(make_all(root, keyed, options)) as tasks:
+
+    def work(item: tuple[bytes, Entry]) -> Made:
+        _, entry = item
+        return make(root + entry.name, entry.label, options)
+
+    with LMDBWriter(target) as writer, closing(begin_ahead(work, keyed, AHEAD)) as begun:
         logger.info("A total of %d images.", len(keyed))
-        for done, task in enumerate(tasks, 1):
-            store(task, writer, options, summary)
+        for done, ((key, entry), made) in enumerate(begun, 1):
+            store(Task(key, entry, made), writer, options, summary)
             progress(done, len(keyed))
         if not summary.stored:
             raise DataError(nothing_stored(root, listing, summary))
@@ -141,24 +145,6 @@ def keys(entries: list[Entry], seed: int | None) -> list[tuple[bytes, Entry]]:
     for key, _ in keyed:
         check_key(key)
     return keyed
-
-
-def make_all(
-    root: str, keyed: list[tuple[bytes, Entry]], options: Options
-) -> Generator[Task, None, None]:
-    """All images' records in order, begun a few ahead of the one that is asked for."""
-    begun: deque[Task] = deque()
-    pool = ThreadPoolExecutor(WORKERS, "converter")
-    try:
-        for key, entry in keyed:
-            made = pool.submit(make, root + entry.name, entry.label, options)
-            begun.append(Task(key, entry, made))
-            if len(begun) > AHEAD * WORKERS:
-                yield begun.popleft()
-        while begun:
-            yield begun.popleft()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def store(task: Task, writer: LMDBWriter, options: Options, summary: Summary) -> None:

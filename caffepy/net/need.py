@@ -44,9 +44,9 @@ def _below_something_learned(net: Net) -> list[Need]:
     """By layer: whether it learns or reads from one that does, and which bottoms want a gradient."""
     learned: set[str] = set()
     needs = []
-    for layer, step in zip(net.layers, net.steps, strict=True):
+    for index, step in enumerate(net.steps):
         reads = tuple(name in learned for name in step.bottoms)
-        need = any(reads) or any(blob.requires_grad for blob in layer.parameters())
+        need = any(reads) or any(blob.requires_grad for blob in net.blobs.owners_of(index))
         (learned.update if need else learned.difference_update)(step.tops)
         needs.append(Need(need, step.propagate_down or reads))
     return needs

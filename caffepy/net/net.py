@@ -78,10 +78,14 @@ class Net(nn.Module):
         self.shapes.update(zip(step.tops, shapes, strict=True))
         self.blobs.append(layer)
 
+    def plan(self) -> Iterator[tuple[Layer, Step]]:
+        """Every layer in file order, and how it is wired."""
+        return zip(cast("Iterable[Layer]", self.layers), self.steps, strict=True)
+
     def read(self) -> dict[str, Tensor]:
         """The next batch of each layer without bottoms, by blob name; zeros for Input layers."""
         tops: dict[str, Tensor] = {}
-        for layer, step in self._plan():
+        for layer, step in self.plan():
             if isinstance(layer, SourceLayer):
                 tops.update(zip(step.tops, layer.read(), strict=True))
         return tops
@@ -139,7 +143,7 @@ class Net(nn.Module):
         """How many records each layer without bottoms has handed out, by layer name."""
         return {
             step.name: layer.position
-            for layer, step in self._plan()
+            for layer, step in self.plan()
             if isinstance(layer, SourceLayer)
         }
 
@@ -171,8 +175,7 @@ class Net(nn.Module):
         self, tops: Mapping[str, Tensor], observe: Observer | None = None
     ) -> dict[str, Tensor]:
         blobs: dict[str, Tensor] = {}
-        on_host = not torch.compiler.is_compiling()
-        for (layer, step), unread in zip(self._plan(), self._unread, strict=True):
+        for (layer, step), unread in zip(self.plan(), self._unread, strict=True):
             if isinstance(layer, SourceLayer):
                 made = self._given(step, tops)
             else:
@@ -180,9 +183,7 @@ class Net(nn.Module):
                     blobs[name].detach() if detached else blobs[name]
                     for name, detached in zip(step.bottoms, step.detached, strict=True)
                 )
-                if on_host and bottoms[-1].device.type == "cpu":
-                    layer.check(*bottoms)
-                made = as_tuple(layer(*bottoms))
+                made = run_layer(layer, bottoms)
             for name, top in zip(step.tops, made, strict=True):
                 blobs[name] = top
                 if observe is not None:
@@ -190,9 +191,6 @@ class Net(nn.Module):
             for name in unread:
                 del blobs[name]
         return {name: blobs[name] for name in self.results}
-
-    def _plan(self) -> Iterator[tuple[Layer, Step]]:
-        return zip(cast("Iterable[Layer]", self.layers), self.steps, strict=True)
 
     @cached_property
     def _unread(self) -> list[list[str]]:
@@ -206,19 +204,26 @@ class Net(nn.Module):
         return unread[::-1]
 
     def _given(self, step: Step, tops: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        """The tops of a layer without bottoms, images with their channels last in memory.
-
-        Convolution and pooling are up to twice as fast so. `contiguous` would leave an image of one
-        channel as it is, `to` does not.
-        """
+        """The tops of a layer without bottoms."""
         for name in step.tops:
             if name not in tops:
                 raise NetError(
                     f"no value for blob {name!r} of layer {step.name!r}{near(name, tops)}"
                 )
-        return tuple(
-            tops[name].to(memory_format=torch.channels_last)
-            if tops[name].dim() == 4
-            else tops[name]
-            for name in step.tops
-        )
+        return tuple(channels_last(tops[name]) for name in step.tops)
+
+
+def run_layer(layer: Layer, bottoms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The tops of a layer; on the CPU its bottoms are checked first."""
+    if bottoms[-1].device.type == "cpu" and not torch.compiler.is_compiling():
+        layer.check(*bottoms)
+    return as_tuple(layer(*bottoms))
+
+
+def channels_last(top: Tensor) -> Tensor:
+    """A batch of images with the channels last in memory; other blobs as they are.
+
+    Convolution and pooling are up to twice as fast so. `contiguous` would leave an image of one
+    channel as it is, `to` does not.
+    """
+    return top.to(memory_format=torch.channels_last) if top.dim() == 4 else top

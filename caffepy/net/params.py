@@ -74,6 +74,10 @@ class BlobTable:
         pairs = zip(self._blobs[layer_index], self._shapes[layer_index], strict=True)
         return [blob.detach().view(shape) for blob, shape in pairs]
 
+    def owners_of(self, layer_index: int) -> list[nn.Parameter]:
+        """The parameters that a layer computes with: its own, or the owners of those it shares."""
+        return self._blobs[layer_index]
+
     def diffs_of(self, layer_index: int) -> list[Tensor | None]:
         """The gradients of a layer's blobs, None where there is none."""
         pairs = zip(self._blobs[layer_index], self._shapes[layer_index], strict=True)

@@ -82,7 +82,7 @@ class StepwiseNet(Net):
 
     def reshape(self) -> None:
         """Let every blob follow the shapes of the Input layers' tops, without computing."""
-        for layer, step in self._plan():
+        for layer, step in self.plan():
             if isinstance(layer, SourceLayer):
                 continue
             bottoms = [self.storage[name].shape for name in step.bottoms]
@@ -161,9 +161,10 @@ class StepwiseNet(Net):
         return values.clone() if name in step.tops else values
 
     def _backward(self, index: int) -> None:
-        layer, step, need = cast("Layer", self.layers[index]), self.steps[index], self._needs[index]
+        step, need = self.steps[index], self._needs[index]
         tape = self._tape(index)
-        parameters = [blob for blob in layer.parameters() if blob.requires_grad]
+        owners = dict.fromkeys(self.blobs.owners_of(index))
+        parameters = [blob for blob in owners if blob.requires_grad]
         names = [name for name, needed in zip(step.bottoms, need.bottoms, strict=True) if needed]
         wanted = [bottom for bottom in tape.bottoms if bottom.requires_grad] + parameters
         differentiable = [

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from caffepy.cli.main import main
+from caffepy.data.mean import write_mean
 from caffepy.net.load import load_net
 from caffepy.net.weights import write_weights
 
@@ -85,6 +86,27 @@ def test_images_dim_is_height_and_width(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["classify", "framed.png", *NEEDED, "-images_dim", "4,6", "-top", "1"]) == 0
 
     assert capsys.readouterr().out.splitlines()[1:] == [f'{softmax(0, 0, 0)[0]} - "0"']
+
+
+def test_a_mean_file_is_subtracted_in_its_own_size(capsys: pytest.CaptureFixture[str]) -> None:
+    """Frames of one pixel around the same centre, 4 above the mean of it."""
+    image, mean = np.full((4, 6), 255, np.uint8), np.zeros((1, 4, 6))
+    image[1:3, 2:4], mean[0, 1:3, 2:4] = 204, 200
+    Image.fromarray(image).save("framed.png")
+    write_mean(mean, "mean.binaryproto")
+    flags = ["-mean_file", "mean.binaryproto", "-scale", "0.25", "-top", "1"]
+
+    assert main(["classify", "framed.png", *NEEDED, *flags]) == 0
+
+    assert capsys.readouterr().out.splitlines()[1:] == [f'{softmax(0, 1, 2)[2]} - "2"']
+
+
+def test_a_mean_file_of_other_channels_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    write_mean(np.zeros((3, 2, 2)), "mean.binaryproto")
+
+    assert main(["classify", "light.png", *NEEDED, "-mean_file", "mean.binaryproto"]) == 1
+
+    assert "the mean in mean.binaryproto is 3x2x2, 'light.png' is 1x2x2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from caffepy.cli.device import add_gpu, choose_device
+from caffepy.cli.device import DeviceError, add_gpu, choose_device, find_devices
 from caffepy.cli.flags import Parser, UsageError
 
 without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -25,9 +25,12 @@ def test_flag_is_a_list() -> None:
 
 
 @without_cuda
-def test_without_cuda_it_says_so() -> None:
-    with pytest.raises(UsageError, match=r"--gpu 0: PyTorch .* sees no CUDA device here"):
-        choose_device(["0"])
+@pytest.mark.parametrize("ids", [["0"], ["0", "1"], ["all"]], ids=str)
+def test_without_cuda_it_says_so(ids: list[str]) -> None:
+    with pytest.raises(DeviceError, match=r"--gpu .*: PyTorch .* sees no CUDA device here"):
+        choose_device(ids)
+    with pytest.raises(DeviceError, match="sees no CUDA device here"):
+        find_devices(ids)
 
 
 @pytest.mark.gpu
@@ -36,7 +39,17 @@ def test_one_device() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize(("ids", "message"), [(["0", "1"], "name one"), (["97"], "no such device")])
-def test_refuses(ids: list[str], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        choose_device(ids)
+def test_all_devices() -> None:
+    assert find_devices(["all"]) == list(range(torch.cuda.device_count()))
+
+
+@pytest.mark.gpu
+def test_refuses_a_device_that_is_not_there() -> None:
+    with pytest.raises(DeviceError, match="no device '97'; there are 0"):
+        find_devices(["0", "97"])
+
+
+@pytest.mark.gpu
+def test_refuses_several_devices() -> None:
+    with pytest.raises(UsageError, match="name one"):
+        choose_device(["0", "0"])

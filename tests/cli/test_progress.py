@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from caffepy.cli.progress import progress
+from caffepy.cli.progress import counted, progress
 from caffepy.solver.solver import Solver
 from tests.solver.tiny import write_training
 
@@ -63,3 +63,34 @@ def test_an_error_ends_the_bar(solver: Solver) -> None:
         raise KeyboardInterrupt
     assert written.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in written.getvalue()
     assert solver.progress is None
+
+
+def test_counts_what_is_done() -> None:
+    console, written = terminal(real=True)
+    with counted("images", console) as tell:
+        tell(30, 40)
+        tell(40, 40)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.getvalue())
+    assert "40/40 images" in text
+
+
+def test_log_lines_stand_above_the_count() -> None:
+    console, written = terminal(real=True)
+    logger, stream = logging.getLogger("caffepy"), io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logger.addHandler(handler)
+    try:
+        with counted("images", console):
+            logger.warning("a line")
+    finally:
+        logger.removeHandler(handler)
+
+    assert "a line" in written.getvalue()
+    assert stream.getvalue() == ""
+
+
+def test_elsewhere_nothing_is_counted() -> None:
+    console, written = terminal(real=False)
+    with counted("images", console) as tell:
+        tell(1, 1)
+    assert written.getvalue() == ""

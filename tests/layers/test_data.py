@@ -1,12 +1,15 @@
 import logging
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from google.protobuf import text_format
+from numpy.typing import NDArray
 
 from caffepy.data.datum import to_datum
+from caffepy.data.mean import write_mean
 from caffepy.errors import DataError, LayerError
 from caffepy.layers import data as data
 from caffepy.layers.layer import Source, SourceLayer, build_source
@@ -58,6 +61,67 @@ def test_crop(path: str) -> None:
 
     assert layer.top_shapes() == [(1, 3, 3, 3), (1,)]
     np.testing.assert_array_equal(images[0], ramp(4, 6)[0:3, 1:4].transpose(2, 0, 1))
+
+
+def write_mean_of_ramps(folder: Path) -> tuple[str, NDArray[np.float32]]:
+    """A file with the mean of the five images, and what is in it."""
+    mean = np.mean([ramp(4, 6, 3, start).transpose(2, 0, 1) for start in range(5)], axis=0)
+    write_mean(mean, folder / "mean.binaryproto")
+    return f'mean_file: "{folder / "mean.binaryproto"}"', mean.astype(np.float32)
+
+
+@pytest.mark.parametrize("extension", [None, "png"], ids=["raw", "encoded"])
+def test_mean_file_is_subtracted_where_the_crop_is(tmp_path: Path, extension: str | None) -> None:
+    images = [ramp(4, 6, 3, start) for start in range(5)]
+    path = write_images(tmp_path / "db", images, extension)
+    mean_file, mean = write_mean_of_ramps(tmp_path)
+    layer = make(f'source: "{path}" batch_size: 5', f"{mean_file} crop_size: 3 scale: 0.5")
+
+    (cropped, _) = layer.read()
+
+    expected = [(image.transpose(2, 0, 1) - mean)[:, 0:3, 1:4] * 0.5 for image in images]
+    np.testing.assert_allclose(cropped, expected, rtol=1e-6)
+
+
+def test_in_training_mean_file_moves_and_is_mirrored_with_the_crop(
+    tmp_path: Path, path: str
+) -> None:
+    mean_file, mean = write_mean_of_ramps(tmp_path)
+    layer = make(
+        f'source: "{path}" batch_size: 40', f"{mean_file} crop_size: 3 mirror: true", training=True
+    )
+
+    found = set()
+    for image, label in zip(*layer.read(), strict=True):
+        whole = ramp(4, 6, 3, int(label)).transpose(2, 0, 1) - mean
+        places = [
+            (top, left, step)
+            for top, left, step in product((0, 1), range(4), (1, -1))
+            if np.allclose(image, whole[:, top : top + 3, left : left + 3][:, :, ::step])
+        ]
+        assert places
+        found.update(places)
+    assert {top for top, _, _ in found} == {0, 1}
+    assert {left for _, left, _ in found} == {0, 1, 2, 3}
+    assert {step for _, _, step in found} == {1, -1}
+
+
+def test_a_mean_value_for_each_channel(path: str) -> None:
+    values = "mean_value: 1 mean_value: 20 mean_value: 300"
+    layer = make(f'source: "{path}" batch_size: 1', f"{values} crop_size: 3")
+
+    (images, _) = layer.read()
+
+    expected = ramp(4, 6)[0:3, 1:4].transpose(2, 0, 1) - np.array([[[1.0]], [[20.0]], [[300.0]]])
+    np.testing.assert_array_equal(images[0], expected)
+
+
+def test_refuses_a_mean_file_of_another_size(tmp_path: Path, path: str) -> None:
+    write_mean(np.zeros((3, 6, 4)), tmp_path / "mean.binaryproto")
+    layer = make(f'source: "{path}" batch_size: 1', f'mean_file: "{tmp_path}/mean.binaryproto"')
+
+    with pytest.raises(DataError, match=r"mean.binaryproto is 3x6x4, .*record '00' is 3x4x6"):
+        layer.top_shapes()
 
 
 def test_one_top_is_the_images_alone(path: str) -> None:

@@ -53,3 +53,19 @@ def test_force_backward_runs_every_layer() -> None:
 
     assert [name for name, need in found.items() if not need.layer] == ["data"]
     assert all(all(need.bottoms) for need in found.values())
+
+
+def test_a_layer_learns_by_a_blob_that_it_shares_in_another_shape() -> None:
+    share = 'param { name: "w" share_mode: PERMISSIVE }'
+    net = net_of(
+        f"""
+        layer {{ name: "data" type: "Input" top: "x" top: "y"
+                input_param {{ shape {{ dim: 4 dim: 2 }} shape {{ dim: 4 dim: 6 }} }} }}
+        layer {{ name: "a" type: "InnerProduct" bottom: "x" top: "a" loss_weight: 1 {share}
+                inner_product_param {{ num_output: 6 bias_term: false }} }}
+        layer {{ name: "b" type: "InnerProduct" bottom: "y" top: "b" loss_weight: 1 {share}
+                inner_product_param {{ num_output: 2 bias_term: false }} }}
+        """
+    )
+
+    assert [need.layer for need in needs_of(net)] == [False, True, True]

@@ -83,6 +83,17 @@ def test_permissive_sharing_views_the_owner_in_the_shape_of_each_layer() -> None
     assert net.learnable[0].param.grad is not None
 
 
+def test_owners_are_the_parameters_that_a_layer_computes_with() -> None:
+    net = net_of(pair())
+    shared, first_bias, second_bias = (entry.param for entry in net.learnable)
+
+    assert [net.blobs.owners_of(index) for index in range(3)] == [
+        [],
+        [shared, first_bias],
+        [shared, second_bias],
+    ]
+
+
 def test_a_rate_of_zero_freezes_a_blob() -> None:
     net = net_of(pair("lr_mult: 0"))
 

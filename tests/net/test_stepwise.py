@@ -164,3 +164,28 @@ def test_a_label_of_no_class_is_an_exception() -> None:
 
     with pytest.raises(LayerError, match=r"'loss'.*item 1 is 6"):
         net.run()
+
+
+def test_a_blob_shared_in_two_shapes_gets_the_gradients_of_both_layers() -> None:
+    share = 'param { name: "w" share_mode: PERMISSIVE }'
+    filler = 'bias_term: false weight_filler { type: "constant" value: 0.5 }'
+    net = build_stepwise(
+        graph_of(
+            f"""
+            layer {{ name: "data" type: "Input" top: "x" top: "y"
+                    input_param {{ shape {{ dim: 1 dim: 2 }} shape {{ dim: 1 dim: 3 }} }} }}
+            layer {{ name: "a" type: "InnerProduct" bottom: "x" top: "a" loss_weight: 1 {share}
+                    inner_product_param {{ num_output: 3 {filler} }} }}
+            layer {{ name: "b" type: "InnerProduct" bottom: "y" top: "b" loss_weight: 1 {share}
+                    inner_product_param {{ num_output: 2 {filler} }} }}
+            """
+        )
+    )
+    net.storage["x"].data[...] = [[1, 2]]
+    net.storage["y"].data[...] = [[10, 20, 30]]
+
+    net.run()
+    net.run_back()
+
+    (gradient,) = gradients(net)
+    assert gradient.tolist() == [[11, 22], [31, 12], [21, 32]]

@@ -31,7 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
     parser.add_argument("--model", metavar="FILE", help="the net's deploy prototxt")
     parser.add_argument(
-        "--weights", type=comma_list, default=[], metavar="FILE,...", help="its .caffemodel files"
+        "--weights",
+        type=comma_list,
+        default=[],
+        metavar="FILE,...",
+        help="its .caffemodel or .h5 files",
     )
     parser.add_argument(
         "--labels", metavar="FILE", help="the names of the classes, a line each; else their numbers"

@@ -21,6 +21,9 @@ VERBS = {
     "time": "measure how long each layer of a net takes",
     "device_query": "list the devices that nets can run on",
     "classify": "name what image files show, by a trained net",
+    "upgrade_net_proto_text": "write an old net's prototxt in today's format",
+    "upgrade_net_proto_binary": "write an old .caffemodel in today's format",
+    "upgrade_solver_proto_text": "write an old solver's prototxt in today's format",
 }
 
 WIDTH = max(map(len, VERBS))

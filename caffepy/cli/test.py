@@ -29,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("--model", metavar="FILE", help="the net's prototxt")
     parser.add_argument(
-        "--weights", type=comma_list, default=[], metavar="FILE,...", help="its .caffemodel files"
+        "--weights",
+        type=comma_list,
+        default=[],
+        metavar="FILE,...",
+        help="its .caffemodel or .h5 files",
     )
     parser.add_argument(
         "--iterations", type=int, default=50, metavar="N", help="how many batches (default: 50)"

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=comma_list,
         default=[],
         metavar="FILE,...",
-        help="start from these .caffemodel files, by layer name",
+        help="start from these .caffemodel or .h5 files, by layer name",
     )
     add_gpu(parser)
     add_state(parser, "train net")

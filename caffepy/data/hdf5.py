@@ -12,12 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caffepy.errors import DataError, near
+from caffepy.errors import CaffeError, DataError, near
+from caffepy.proto.files import HDF5_SIGNATURE
 
 if TYPE_CHECKING:
     import h5py
-
-HDF5_SIGNATURE = b"\x89HDF"
 
 
 class Contents(NamedTuple):
@@ -120,7 +119,7 @@ class HDF5Rows:
         """Copy these rows of a file, which is loaded where it is not the last one asked for."""
         if file != self._loaded:
             self._loaded, self._data = -1, []  # so that two files are never in memory
-            with _opened(self.paths[file]) as opened:
+            with open_hdf5(self.paths[file]) as opened:
                 self._data = [_read(opened[name]) for name in self.names]
             self._loaded = file
         for part, data in zip(parts, self._data, strict=True):
@@ -128,12 +127,12 @@ class HDF5Rows:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator["h5py.File"]:
-    """An HDF5 file, open for reading."""
+def open_hdf5(path: str | Path, refusal: type[CaffeError] = DataError) -> Iterator["h5py.File"]:
+    """An HDF5 file, open for reading; `refusal` is what a file that cannot be read raises."""
     try:
         import h5py
     except ImportError as error:
-        raise DataError(
+        raise refusal(
             f"{path}: reading HDF5 files takes h5py, which is not installed: "
             "pip install caffepy[hdf5]"
         ) from error
@@ -141,12 +140,12 @@ def _opened(path: Path) -> Iterator["h5py.File"]:
         with h5py.File(path, "r") as opened:
             yield opened
     except OSError as error:
-        raise DataError(f"{path} cannot be read as an HDF5 file: {error}") from error
+        raise refusal(f"{path} cannot be read as an HDF5 file: {error}") from error
 
 
 def _contents(path: Path, names: list[str]) -> Contents:
     """What a file holds, without reading its numbers."""
-    with _opened(path) as opened:
+    with open_hdf5(path) as opened:
         shapes = [_shape(path, opened, name) for name in names]
     rows = {name: shape[0] for name, shape in zip(names, shapes, strict=True)}
     if len(set(rows.values())) > 1:

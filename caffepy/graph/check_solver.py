@@ -41,8 +41,8 @@ MINIMUM = {
 
 
 def check_solver(param: SolverParameter, position: Position, path: Path) -> list[Problem]:
-    """All that is wrong with a solver read from `path`."""
-    checks = (_check_values, _check_rates, _check_type, _check_train_net, _check_test_nets)
+    """All that is wrong with a solver read from `path`, whose type is said by `type`."""
+    checks = (_check_values, _check_rates, _check_train_net, _check_test_nets)
     problems = [
         Problem("error", str(position.at(*field)), text)
         for check in checks
@@ -85,20 +85,6 @@ def _check_rates(param: SolverParameter) -> Iterator[Complaint]:
     if param.clip_gradients == 0 or math.isnan(param.clip_gradients):
         text = f"clip_gradients is {param.clip_gradients:g}: no gradient would be left"
         yield f"{text}; give the largest norm allowed, or -1 for none", "clip_gradients"
-
-
-def _check_type(param: SolverParameter) -> Iterator[Complaint]:
-    """solver_type, Caffe's older way to say `type`."""
-    if not param.HasField("solver_type"):
-        return
-    if param.HasField("type"):
-        yield "solver_type and type are both set; leave out solver_type, the older one", "type"
-        return
-    name = SolverParameter.SolverType.Name(param.solver_type)
-    known = {choice.upper() for choice in SOLVER_TYPES}
-    if name not in known:
-        text = f"solver_type is {name}, the older way to say `type`"
-        yield f"{text}, which must be one of {', '.join(SOLVER_TYPES)}", "solver_type"
 
 
 def _check_train_net(param: SolverParameter) -> Iterator[Complaint]:

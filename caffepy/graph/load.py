@@ -5,12 +5,14 @@ from pathlib import Path
 
 from caffepy.errors import NetError
 from caffepy.graph.check import check_nodes, check_rules
-from caffepy.graph.fields import set_fields
 from caffepy.graph.graph import AUTOMATIC, Graph, Node
 from caffepy.graph.kinds import KINDS
 from caffepy.graph.problem import Problem, refuse_errors
 from caffepy.graph.rules import filter_nodes
 from caffepy.graph.splits import insert_splits
+from caffepy.graph.upgrade import inputs
+from caffepy.graph.upgrade.entry import Entry
+from caffepy.graph.upgrade.passes import upgrade_net
 from caffepy.proto import NetParameter, NetState, Phase
 from caffepy.proto.files import read_text
 from caffepy.proto.position import Position
@@ -35,16 +37,21 @@ def load_graph(path: str | Path, state: NetState) -> Graph:
 def make_graph(net: NetParameter, position: Position, state: NetState) -> Graph:
     """The graph of a net in exactly this state, whatever the net's own `state` is.
 
+    A net in an older format is upgraded, be it of a file or inside a solver; each layer keeps its
+    place in the file. The message itself is not changed.
+
     Raises NetError, with a line for each thing wrong.
     """
-    refuse_errors(_check_format(net, position), NetError)
+    given = Entry(net, position)
+    upgraded, lost = upgrade_net(given)
+    net, position = upgraded.message, upgraded.position
     complete = NetState()
     complete.CopyFrom(state)
     complete.phase = state.phase
     layers = [Node(param, position.at("layer", i)) for i, param in enumerate(net.layer)]
     kept, left_out = filter_nodes(layers, complete)
     _name_automatic_tops(kept)
-    problems = [*check_rules(layers), *check_nodes(kept, left_out)]
+    problems = [*inputs.check(given), *lost, *check_rules(layers), *check_nodes(kept, left_out)]
     if not kept:
         problems.append(Problem("error", str(position), _no_layers(net, complete)))
     return Graph(
@@ -56,26 +63,6 @@ def make_graph(net: NetParameter, position: Position, state: NetState) -> Graph:
         problems=refuse_errors(problems, NetError),
         nodes=tuple(insert_splits(kept)),
     )
-
-
-def _check_format(net: NetParameter, position: Position) -> list[Problem]:
-    """Formats older than `layer { ... }`, which are not read."""
-    found = []
-    if net.layers and net.layer:
-        text = "has both `layers` and `layer`; a net may have only one of the two formats"
-        found.append(Problem("error", str(position.at("layers")), text))
-    elif net.layers:
-        version = "V0" if net.layers[0].HasField("layer") else "V1"
-        text = f"this net is in Caffe's older {version} format (`layers`); write it with `layer`"
-        found.append(Problem("error", str(position.at("layers")), text))
-    inputs = [name for name in set_fields(net) if name.startswith("input")]
-    if inputs:
-        text = (
-            f"`{inputs[0]}` of the net is Caffe's older way to declare inputs; write "
-            '`layer { name: "input" type: "Input" top: ... input_param { shape { ... } } }`'
-        )
-        found.append(Problem("error", str(position.at(inputs[0])), text))
-    return found
 
 
 def _name_automatic_tops(nodes: Sequence[Node]) -> None:

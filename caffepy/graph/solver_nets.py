@@ -9,6 +9,8 @@ from caffepy.graph.check_solver import check_solver, count_test_nets
 from caffepy.graph.graph import Graph
 from caffepy.graph.load import make_graph
 from caffepy.graph.problem import Problem, refuse_errors
+from caffepy.graph.upgrade.entry import Entry
+from caffepy.graph.upgrade.passes import upgrade_type
 from caffepy.proto import TEST, TRAIN, NetParameter, NetState, Phase, SolverParameter
 from caffepy.proto.files import read_text
 from caffepy.proto.position import Position
@@ -30,13 +32,14 @@ _Source = tuple[NetParameter, Position]
 def read_solver(path: str | Path) -> SolverFile:
     """Read and check a solver's prototxt.
 
-    Paths in it count from the current folder, as in Caffe.
+    Paths in it count from the current folder, as in Caffe. `solver_type` is read as `type`.
 
     Raises:
         ParseError: the file is missing, or is no solver.
         SolverError: its settings are wrong; a line for each thing wrong.
     """
-    param, position = read_text(path, SolverParameter)
+    solver = upgrade_type(Entry(*read_text(path, SolverParameter)))
+    param, position = solver.message, solver.position
     problems = check_solver(param, position, Path(path))
     return SolverFile(param, position, Path(path), refuse_errors(problems, SolverError))
 

@@ -19,13 +19,13 @@ def load_net(
     *,
     device: str | torch.device = "cpu",
 ) -> Net:
-    """Read a net from its prototxt, and its parameters from a .caffemodel.
+    """Read a net from its prototxt, and its parameters from a file of weights.
 
     The net takes and returns named blobs, (N, C, H, W) as in Caffe: `net(data=images)["prob"]`.
 
     Args:
         prototxt: a net, as train_val.prototxt or deploy.prototxt.
-        weights: a .caffemodel, matched by layer name; None leaves what the fillers drew.
+        weights: a .caffemodel or .caffemodel.h5, matched by layer name; None leaves what the fillers drew.
         phase: which of the layers with `include` or `exclude` rules belong to the net.
         device: where the net runs.
 

@@ -78,6 +78,11 @@ class BlobTable:
         """The parameters that a layer computes with: its own, or the owners of those it shares."""
         return self._blobs[layer_index]
 
+    def shared(self, layer_index: int) -> list[bool]:
+        """Of a layer's blobs, which it has from a layer above."""
+        above = {id(blob) for blobs in self._blobs[:layer_index] for blob in blobs}
+        return [id(blob) in above for blob in self._blobs[layer_index]]
+
     def diffs_of(self, layer_index: int) -> list[Tensor | None]:
         """The gradients of a layer's blobs, None where there is none."""
         pairs = zip(self._blobs[layer_index], self._shapes[layer_index], strict=True)

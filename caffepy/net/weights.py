@@ -1,4 +1,4 @@
-"""Weights into a net and out of it: .caffemodel files, matched by layer name."""
+"""Weights into a net and out of it: files of trained layers, matched by name."""
 
 import logging
 from collections.abc import Sequence
@@ -15,12 +15,15 @@ from caffepy.errors import WeightsError
 from caffepy.graph.graph import AUTOMATIC
 from caffepy.layers.layer import Layer, Shape
 from caffepy.net.net import Net
+from caffepy.net.weights_hdf5 import HDF5Layer, read_weights_hdf5
 from caffepy.proto import LayerParameter, NetParameter
 from caffepy.proto.arrays import fill_blob
-from caffepy.proto.files import write_binary
+from caffepy.proto.files import is_hdf5, write_binary
 from caffepy.proto.weights import LayerWeights, read_weights
 
 log = logging.getLogger(__name__)
+
+Source = LayerWeights | HDF5Layer
 
 _NAMED = 5  # how many layers a message names as examples
 
@@ -30,7 +33,7 @@ class CopyReport:
     """What `copy_weights` did, as names of layers.
 
     copied: have their blobs from the file. ignored: are in the file and not in the net.
-    kept: have blobs, of which the file has none.
+    kept: have blobs of their own, of which the file has none.
     """
 
     copied: tuple[str, ...]
@@ -39,27 +42,27 @@ class CopyReport:
 
 
 def copy_weights(net: Net, path: str | Path) -> CopyReport:
-    """Copy the blobs of a .caffemodel into the layers of the same name.
+    """Copy the blobs of a .caffemodel or a .caffemodel.h5 into the layers of the same name.
 
-    Layers of the file that the net does not have are logged and left out; a net has to share one
-    layer with blobs at least. Everything is checked before anything is copied. Of several layers of
-    one name, the net's first is meant.
+    What the file is, is seen from its content. Layers of the file that the net does not have are
+    logged and left out; a net has to share one layer with blobs at least. Everything is checked
+    before anything is copied. Of several layers of one name, the net's first is meant.
 
     Caffe: Net::CopyTrainedLayersFrom in src/caffe/net.cpp.
 
     Raises:
         WeightsError: the file cannot be read, or its blobs do not fit; one line a problem.
     """
-    source = read_weights(path)
+    source: Sequence[Source] = read_weights_hdf5(path) if is_hdf5(path) else read_weights(path)
     targets = {name: index for index, name in reversed(list(enumerate(net.layer_names)))}
     found = [(layer, targets[layer.name]) for layer in source if layer.name in targets]
     problems = [problem for layer, index in found for problem in _misfits(net, index, layer)]
     if problems:
         raise WeightsError("\n".join(f"{path}: {problem}" for problem in problems))
     filled = {index: layer for layer, index in found if layer.blobs}
-    with_blobs = [index for index in range(len(net.layers)) if net.blobs_of(index)]
-    if with_blobs and not filled:
-        raise WeightsError(_nothing_fits(net, path, source, with_blobs))
+    owners = [index for index in range(len(net.layers)) if not all(net.blobs.shared(index))]
+    if owners and not filled:
+        raise WeightsError(_nothing_fits(net, path, source, owners))
     ignored = tuple(layer.name for layer in source if layer.name not in targets)
     for name in ignored:
         log.info("Ignoring source layer %s", name)
@@ -68,7 +71,7 @@ def copy_weights(net: Net, path: str | Path) -> CopyReport:
     return CopyReport(
         copied=tuple(net.layer_names[index] for index in sorted(filled)),
         ignored=ignored,
-        kept=tuple(net.layer_names[index] for index in with_blobs if index not in filled),
+        kept=tuple(net.layer_names[index] for index in owners if index not in filled),
     )
 
 
@@ -93,21 +96,26 @@ def write_weights(net: Net, path: str | Path, *, diffs: bool = False) -> None:
     write_binary(path, message)
 
 
-def _misfits(net: Net, index: int, source: LayerWeights) -> list[str]:
-    """What keeps a layer of the file from the layer of its name."""
+def _misfits(net: Net, index: int, source: Source) -> list[str]:
+    """What keeps a layer of the file from the layer of its name.
+
+    A blob that the file does not have may be missing where it is another layer's.
+    """
     targets = net.blobs_of(index)
     place = net.graph.nodes[index].position
-    if len(source.blobs) != len(targets):
+    given = {number for number, blob in enumerate(source.blobs) if blob is not None}
+    own = {number for number, shared in enumerate(net.blobs.shared(index)) if not shared}
+    if not own <= given <= set(range(len(targets))):
         return [
-            f"Incompatible number of blobs for layer {source.name}: {len(source.blobs)} in the "
+            f"Incompatible number of blobs for layer {source.name}: {len(given)} in the "
             f"file, {len(targets)} in the net ({place})"
         ]
     return [
         f"Cannot copy param {number} of layer {source.name!r}, shape mismatch: "
         f"{_counted(blob.shape)} in the file, {_counted(target.shape)} in the net ({place}); "
         "to learn this layer anew, give it another name"
-        for number, (blob, target) in enumerate(zip(source.blobs, targets, strict=True))
-        if not _same_shape(blob.shape, tuple(target.shape))
+        for number, (blob, target) in enumerate(zip(source.blobs, targets, strict=False))
+        if blob is not None and not _same_shape(blob.shape, tuple(target.shape))
     ]
 
 
@@ -120,11 +128,9 @@ def _counted(shape: Sequence[int]) -> str:
     return f"{' '.join(map(str, shape))} ({np.prod(shape, dtype=int)})"
 
 
-def _nothing_fits(
-    net: Net, path: str | Path, source: list[LayerWeights], with_blobs: list[int]
-) -> str:
+def _nothing_fits(net: Net, path: str | Path, source: Sequence[Source], owners: list[int]) -> str:
     theirs = [layer.name for layer in source if layer.blobs]
-    ours = [net.layer_names[index] for index in with_blobs]
+    ours = [net.layer_names[index] for index in owners]
     return (
         f"{path}: no layer of this file has the name of a layer of net {net.graph.name!r}; "
         f"the file has {_examples(theirs)}, the net {_examples(ours)}"
@@ -138,9 +144,10 @@ def _examples(names: list[str]) -> str:
 
 
 @torch.no_grad()
-def _copy(blobs: list[NDArray[np.float32]], targets: list[Tensor]) -> None:
-    for blob, target in zip(blobs, targets, strict=True):
-        target.copy_(torch.from_numpy(blob.reshape(target.shape)))
+def _copy(blobs: Sequence[NDArray[np.float32] | None], targets: list[Tensor]) -> None:
+    for blob, target in zip(blobs, targets, strict=False):
+        if blob is not None:
+            target.copy_(torch.from_numpy(blob.reshape(target.shape)))
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

@@ -14,6 +14,8 @@ from caffepy.proto.text import parse_text as parse_text
 
 M = TypeVar("M", bound=Message)
 
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _FIRST_FIELD = re.compile(rb"\s*(#|[A-Za-z_]\w*\s*[:{<])")
 
@@ -58,32 +60,37 @@ def to_text(message: Message) -> str:
 def write_binary(path: str | Path, message: Message) -> None:
     """Write a message as Caffe's programs read it, whole or not at all.
 
-    It goes to a temporary file beside `path`, is flushed to the disk and takes the name last, so
-    that a crash or a full disk leaves what was there before.
-
     Raises:
         SnapshotError: the file cannot be written, or the message is larger than protobuf's 2 GB.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(message.SerializeToString())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise SnapshotError(f"cannot write {path}: {error.strerror}") from error
+        data = message.SerializeToString()
     except EncodeError as error:
         raise SnapshotError(f"cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    _write(Path(path), data)
+
+
+def write_text(path: str | Path, message: Message) -> None:
+    """Write a message as a prototxt, whole or not at all.
+
+    Raises:
+        SnapshotError: the file cannot be written.
+    """
+    _write(Path(path), to_text(message).encode())
 
 
 def is_prototxt(data: bytes) -> bool:
     """Whether the start of a file reads as text: a field's name or a comment, nothing binary."""
     start = data[:512]
     return _FIRST_FIELD.match(start) is not None and _CONTROL.search(start) is None
+
+
+def is_hdf5(path: str | Path) -> bool:
+    """Whether a file is HDF5, by its first bytes; one that is not there is not."""
+    if not Path(path).is_file():
+        return False
+    with Path(path).open("rb") as file:
+        return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
 
 
 def unreadable(path: str | Path, error: OSError) -> str:
@@ -100,3 +107,21 @@ def _read(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise ParseError(unreadable(path, error)) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file by way of a temporary one beside it, which takes the name last.
+
+    It is flushed to the disk before, so that a crash or a full disk leaves what was there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise SnapshotError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

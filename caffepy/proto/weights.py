@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from caffepy.errors import ParseError, WeightsError
 from caffepy.proto.arrays import read_blob
 from caffepy.proto.caffe_pb2 import SolverState, V1LayerParameter
-from caffepy.proto.files import is_prototxt, unreadable
+from caffepy.proto.files import HDF5_SIGNATURE, is_prototxt, unreadable
 from caffepy.proto.weights_pb2 import Layer, Net, V0Layer, V1Layer
 from caffepy.proto.wire import Fields, read_fields
-
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class LayerWeights(NamedTuple):
@@ -55,8 +53,8 @@ def _read(path: str | Path) -> memoryview:
     start = data[:512].tobytes()
     if not start:
         raise WeightsError(f"{path}: the file is empty, a caffemodel is expected")
-    if start.startswith(_HDF5):
-        raise WeightsError(f"{path}: this is HDF5, which cannot be read yet; give a .caffemodel")
+    if start.startswith(HDF5_SIGNATURE):
+        raise WeightsError(f"{path}: this is HDF5, a binary caffemodel is expected")
     if is_prototxt(start):
         raise WeightsError(f"{path}: this is a text file (a prototxt?), a caffemodel is expected")
     return data.data

@@ -16,10 +16,9 @@ from caffepy.net.weights import write_weights
 from caffepy.proto import BlobProto, RunState, SolverParameter, SolverState
 from caffepy.proto.arrays import blob_shape, to_array
 from caffepy.proto.caffe_pb2 import NetPositions, SourcePosition
-from caffepy.proto.files import read_binary, write_binary
+from caffepy.proto.files import is_hdf5, read_binary, write_binary
 
 log = logging.getLogger(__name__)
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def snapshot_prefix(param: SolverParameter, solver_path: str | Path) -> str:
@@ -90,10 +89,8 @@ def read_state(path: str | Path) -> SolverState:
         ParseError: the file is missing or broken.
         SnapshotError: the file is something else.
     """
-    if Path(path).is_file():
-        with Path(path).open("rb") as file:
-            if file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
-                raise SnapshotError(f"{path}: snapshots in HDF5 cannot be read yet")
+    if is_hdf5(path):
+        raise SnapshotError(f"{path}: snapshots in HDF5 cannot be read yet")
     if Path(path).suffix == ".caffemodel":
         raise _no_state(path)
     state = read_binary(path, SolverState)

@@ -46,10 +46,6 @@ def test_the_least_solver_is_fine() -> None:
          "regularization_type is 'l2', must be one of L1, L2"),
         ("type: 'Sgd'", "type is 'Sgd', must be one of SGD"),
         ("type: 'SGDD'", "type is 'SGDD', must be one of SGD; did you mean 'SGD'?"),
-        ("solver_type: ADAM",
-         "solver_type is ADAM, the older way to say `type`, which must be one of SGD"),
-        ("solver_type: SGD type: 'SGD'",
-         "solver_type and type are both set; leave out solver_type, the older one"),
         ("train_net: '/'", "several nets to train: net_param, train_net are set; "
          "only one of them may be"),
         ("test_iter: 5", "test_interval is missing or 0: with test nets it must be 1 or more"),
@@ -71,7 +67,6 @@ def test_one_wrong_setting(text: str, message: str) -> None:
         "momentum: 0.9",
         "regularization_type: 'L1'",
         "type: 'SGD'",
-        "solver_type: SGD",
         "test_iter: 0 test_interval: 5",
         "test_iter: 3 test_iter: 4 test_interval: 5 test_state { } test_state { level: 1 }",
         "test_net_param { } test_iter: 1 test_iter: 2 test_interval: 3",

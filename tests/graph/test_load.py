@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from caffepy.errors import NetError, ParseError
+from caffepy.errors import LayerError, NetError, ParseError
 from caffepy.graph.load import load_graph, make_graph
+from caffepy.net.build import build_net
 from caffepy.proto import TEST, TRAIN, NetParameter, NetState, Phase
 from caffepy.proto.position import Position
 from tests.graph.nets import LENET, graph_of, layer
@@ -98,28 +99,10 @@ def test_a_missing_file(tmp_path: Path) -> None:
     ("text", "message"),
     [
         pytest.param(
-            "name: 'x'\nlayers { name: 'a' type: RELU }",
-            "net.prototxt:2:1: this net is in Caffe's older V1 format (`layers`); "
-            "write it with `layer`",
-            id="V1",
-        ),
-        pytest.param(
-            "layers { layer { name: 'a' type: 'relu' } }",
-            "net.prototxt:1:1: this net is in Caffe's older V0 format (`layers`); "
-            "write it with `layer`",
-            id="V0",
-        ),
-        pytest.param(
             "layer { name: 'a' }\nlayers { name: 'b' }",
             "net.prototxt:2:1: has both `layers` and `layer`; "
             "a net may have only one of the two formats",
             id="mixed",
-        ),
-        pytest.param(
-            "name: 'x' input: 'data'\ninput_dim: 2 layer { name: 'a' }",
-            "net.prototxt:1:11: `input` of the net is Caffe's older way to declare inputs; write "
-            '`layer { name: "input" type: "Input" top: ... input_param { shape { ... } } }`',
-            id="inputs",
         ),
         pytest.param("name: 'x'", "net.prototxt: the net has no layers", id="empty"),
         pytest.param(
@@ -141,3 +124,83 @@ def test_the_state_that_leaves_nothing_is_told_with_its_stages() -> None:
     net.layer.add(name="a", type="Input", top=["a"]).include.add(max_level=1)
     with pytest.raises(NetError, match="in phase TRAIN, level 2, stages 'x', 'y': "):
         make_graph(net, Position("n"), NetState(phase=TRAIN, level=2, stage=["x", "y"]))
+
+
+OLD = """
+input: "data" input_dim: 2 input_dim: 3 input_dim: 8 input_dim: 8
+layers { layer { name: "conv" type: "conv" num_output: 4 kernelsize: 3 } bottom: "data" top: "c" }
+layers { layer { name: "pool" type: "pool" kernelsize: 2
+  stride: 2 } bottom: "c" top: "p" }
+layers { layer { name: "loss" type: "softmax_loss" } bottom: "p" bottom: "data" }
+"""
+
+
+def test_an_old_net_is_upgraded_and_its_layers_stand_where_they_were() -> None:
+    graph = graph_of(OLD)
+
+    assert [(node.param.type, str(node.position)) for node in graph.nodes] == [
+        ("Input", "net.prototxt:2:1"),
+        ("Split", "net.prototxt:2:1"),
+        ("Convolution", "net.prototxt:3:1"),
+        ("Pooling", "net.prototxt:4:1"),
+        ("SoftmaxWithLoss", "net.prototxt:6:1"),
+    ]
+    assert graph.inputs == ("data",)
+    assert graph.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        pytest.param(OLD.replace("stride: 2", "stride: 0"), "net.prototxt:5:3", id="V0"),
+        pytest.param(
+            """
+input: "data" input_shape { dim: [2, 3, 8, 8] }
+layers { name: "pool" type: POOLING bottom: "data" top: "p"
+  pooling_param { kernel_size: 2 stride: 0 } }
+""",
+            "net.prototxt:4:34",
+            id="V1",
+        ),
+    ],
+)
+def test_an_error_in_a_field_of_an_old_net_has_the_place_of_that_field(
+    text: str, place: str
+) -> None:
+    with pytest.raises(LayerError) as caught:
+        build_net(graph_of(text))
+
+    assert str(caught.value).startswith(f"{place}: layer 'pool' (Pooling): the stride is (0, 0)")
+
+
+def test_what_is_wrong_with_old_layers_is_said_of_their_own_fields() -> None:
+    text = """
+layers { name: "a" type: DATA top: "x" data_param { scale: 2 batch_size: 1 } }
+layers { name: "b" type: RELU bottom: "y" top: "b"
+  blobs_lr: 1 loss_weight: 1 loss_weight: 2 }
+"""
+    with pytest.raises(NetError) as caught:
+        graph_of(text)
+
+    assert [line.partition("; ")[0] for line in str(caught.value).splitlines()] == [
+        "net.prototxt:3:31: layer 'b': Unknown bottom blob 'y' (layer 'b', bottom index 0)",
+        "net.prototxt:4:15: layer 'b': has 2 loss_weights for 1 tops: give one a top, or none",
+    ]
+
+
+def test_an_input_without_a_size_that_is_read_is_told() -> None:
+    with pytest.raises(NetError, match=r"^net\.prototxt:1:1: input 'a' has neither input_shape"):
+        graph_of("input: 'a'\n" + layer("r", "ReLU", "a", "r"))
+
+
+def test_what_an_old_net_loses_is_a_warning() -> None:
+    graph = graph_of(OLD.replace('"softmax_loss"', '"softmax_loss" group: 1'))
+
+    assert [str(problem) for problem in graph.problems] == [
+        "net.prototxt:6:52: layer 'loss': softmax_loss takes no group: it is left out"
+    ]
+
+
+def test_a_v1_layer_among_v0_layers_is_an_error() -> None:
+    with pytest.raises(NetError, match=r"6:1: layer 'sig' is a V1 layer in a net with V0 layers"):
+        graph_of(OLD[: OLD.rindex("layers")] + "layers { name: 'sig' type: SIGMOID bottom: 'p' }")

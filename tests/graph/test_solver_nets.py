@@ -130,3 +130,52 @@ def test_wrong_settings_are_raised_together() -> None:
 def test_a_missing_solver(tmp_path: Path) -> None:
     with pytest.raises(ParseError, match="none"):
         read_solver(tmp_path / "none")
+
+
+V1 = """
+name: "old"
+layers { name: "in" type: HDF5_DATA top: "a" include { phase: TRAIN } }
+layers { name: "in" type: HDF5_DATA top: "a" include { phase: TEST } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param("net: 'old.prototxt' test_iter: 1", "old.prototxt:3:1", id="a file"),
+        pytest.param(
+            f"net_param {{ {V1} }} test_iter: 1", "solver.prototxt:3:1", id="in the solver"
+        ),
+        pytest.param(
+            f"train_net_param {{ {V1} }} test_net_param {{ {V1} }} test_iter: 1",
+            "solver.prototxt:3:1",
+            id="several in the solver",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_old_nets_are_upgraded_wherever_they_are(text: str, line: str) -> None:
+    Path("old.prototxt").write_text(V1)
+    file = solver(text)
+
+    train = train_graph(file)
+    (test,) = solver_nets.test_graphs(file)
+
+    assert [node.param.type for node in (*train.nodes, *test.nodes)] == ["HDF5Data", "HDF5Data"]
+    assert str(train.nodes[0].position) == line
+
+
+@pytest.mark.usefixtures("folder")
+def test_solver_type_is_read_as_type() -> None:
+    file = solver("net: 'a.prototxt' solver_type: SGD")
+
+    assert (file.param.type, file.param.HasField("solver_type")) == ("SGD", False)
+
+
+@pytest.mark.usefixtures("folder")
+def test_solver_type_is_refused_in_its_place() -> None:
+    with pytest.raises(SolverError) as caught:
+        solver("net: 'a.prototxt' type: 'SGD'\nsolver_type: SGD")
+
+    assert str(caught.value).startswith("solver.prototxt:1:")
+    assert "solver_type and type are both set" in str(caught.value)

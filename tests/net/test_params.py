@@ -107,3 +107,9 @@ def test_more_param_entries_than_blobs_are_refused_with_their_place() -> None:
             param { lr_mult: 1 } }"""
     with pytest.raises(LayerError, match=r"prototxt:4:\d+: .*'relu'.*1 param entries.* 0 blobs"):
         net_of(text)
+
+
+def test_the_blobs_of_layers_above_are_shared_and_the_others_are_not() -> None:
+    net = net_of(pair())
+
+    assert [net.blobs.shared(index) for index in range(3)] == [[], [False, False], [True, False]]

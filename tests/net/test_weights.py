@@ -3,9 +3,11 @@
 import logging
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
+from google.protobuf.message import Message
 from numpy.typing import NDArray
 
 from caffepy.errors import SnapshotError, WeightsError
@@ -17,7 +19,9 @@ from caffepy.proto import (
     BlobShape,
     LayerParameter,
     NetParameter,
+    V0LayerParameter,
     V1LayerParameter,
+    weights_pb2,
 )
 from caffepy.proto.arrays import to_array, to_blob
 from caffepy.proto.files import read_binary, write_binary
@@ -100,18 +104,130 @@ def test_a_learning_net_can_be_loaded_and_learns_on(tmp_path: Path) -> None:
     np.testing.assert_array_equal(net.learnable[2].param.detach(), IP_WEIGHT)
 
 
-def test_old_files_have_four_axes(tmp_path: Path) -> None:
+def legacy(array: NDArray[np.float32]) -> BlobProto:
+    """A blob as files of 2013 and 2014 have it: four axes, none of them called shape."""
+    num, channels, height, width = (1,) * (4 - array.ndim) + array.shape
+    return BlobProto(
+        num=num, channels=channels, height=height, width=width, data=array.ravel().tolist()
+    )
+
+
+V0 = NetParameter(
+    layers=[
+        V1LayerParameter(
+            bottom=["conv"],
+            layer=V0LayerParameter(
+                name="ip", type="innerproduct", blobs=[legacy(IP_WEIGHT), legacy(IP_BIAS)]
+            ),
+        )
+    ]
+)
+V1 = NetParameter(
+    layers=[
+        V1LayerParameter(
+            name="ip",
+            type=V1LayerParameter.INNER_PRODUCT,
+            blobs=[legacy(IP_WEIGHT), legacy(IP_BIAS)],
+        )
+    ]
+)
+DOUBLES = NetParameter(
+    layer=[
+        LayerParameter(
+            name="ip",
+            blobs=[
+                BlobProto(shape=BlobShape(dim=array.shape), double_data=array.ravel())
+                for array in (IP_WEIGHT, IP_BIAS)
+            ],
+        )
+    ]
+)
+HALVES = weights_pb2.Net(
+    layer=[
+        weights_pb2.Layer(
+            name="ip",
+            blobs=[
+                weights_pb2.Blob(
+                    shape=weights_pb2.Shape(dim=array.shape),
+                    raw_data_type=weights_pb2.Blob.FLOAT16,
+                    raw_data=array.astype("<f2").tobytes(),
+                )
+                for array in (IP_WEIGHT, IP_BIAS)
+            ],
+        )
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(V0, id="V0"),
+        pytest.param(V1, id="V1"),
+        pytest.param(DOUBLES, id="doubles"),
+        pytest.param(HALVES, id="NVIDIA's raw halves"),
+    ],
+)
+def test_weights_of_other_formats_and_forks(tmp_path: Path, message: Message) -> None:
     net = net_of(NET)
-    weight = BlobProto(num=1, channels=1, height=7, width=18, data=IP_WEIGHT.ravel())
-    bias = BlobProto(num=1, channels=1, height=1, width=7, data=IP_BIAS)
-    old = V1LayerParameter(name="ip", type=V1LayerParameter.INNER_PRODUCT, blobs=[weight, bias])
-    write_binary(tmp_path / "old.caffemodel", NetParameter(layers=[old]))
+    write_binary(tmp_path / "old.caffemodel", message)
 
     report = copy_weights(net, tmp_path / "old.caffemodel")
 
     assert report.copied == ("ip",)
     np.testing.assert_array_equal(net.blobs_of(2)[0], IP_WEIGHT)
     np.testing.assert_array_equal(net.blobs_of(2)[1], IP_BIAS)
+
+
+def hdf5(path: Path, **datasets: NDArray[np.float32]) -> Path:
+    """A .caffemodel.h5 of blobs by "layer/index", and of groups for layers without any."""
+    with h5py.File(path, "w") as file:
+        for name, array in datasets.items():
+            file[f"data/{name}"] = array
+        file.create_group("data/prob")
+    return path
+
+
+def test_hdf5_is_known_by_its_content(tmp_path: Path) -> None:
+    net = net_of(NET)
+    path = hdf5(tmp_path / "a.caffemodel", **{"ip/0": IP_WEIGHT, "ip/1": IP_BIAS})
+
+    report = copy_weights(net, path)
+
+    assert report == CopyReport(copied=("ip",), ignored=("prob",), kept=("conv",))
+    np.testing.assert_array_equal(net.blobs_of(2)[0], IP_WEIGHT)
+    np.testing.assert_array_equal(net.blobs_of(2)[1], IP_BIAS)
+
+
+SHARED = NET.replace("param { lr_mult: 1 }", 'param { name: "w" }') + (
+    'layer { name: "jp" type: "InnerProduct" bottom: "conv" top: "jp" param { name: "w" } '
+    "inner_product_param { num_output: 7 bias_term: BIAS } }"
+)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_hdf5_has_a_shared_blob_with_its_owner_only(tmp_path: Path, bias: bool) -> None:
+    net = net_of(SHARED.replace("BIAS", str(bias).lower()))
+    own = {"jp/1": 2 * IP_BIAS} if bias else {}
+    path = hdf5(tmp_path / "a.h5", **{"ip/0": IP_WEIGHT, "ip/1": IP_BIAS}, **own)
+
+    report = copy_weights(net, path)
+
+    blobs = net.blobs_of(net.layer_names.index("jp"))
+    np.testing.assert_array_equal(blobs[0], IP_WEIGHT)
+    if bias:
+        np.testing.assert_array_equal(blobs[1], 2 * IP_BIAS)
+    assert report.kept == ("conv",)
+
+
+def test_a_blob_of_the_layers_own_must_be_there(tmp_path: Path) -> None:
+    path = hdf5(tmp_path / "a.h5", **{"ip/1": IP_BIAS, "conv/0": CONV_WEIGHT})
+
+    assert refused(net_of(NET), path) == [
+        "Incompatible number of blobs for layer conv: 1 in the file, 2 in the net "
+        "(net.prototxt:4:1)",
+        "Incompatible number of blobs for layer ip: 1 in the file, 2 in the net (net.prototxt:8:1)",
+    ]
 
 
 def test_of_two_layers_of_one_name_the_first_is_meant(tmp_path: Path) -> None:

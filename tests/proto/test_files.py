@@ -8,7 +8,16 @@ import pytest
 
 from caffepy.errors import ParseError, SnapshotError
 from caffepy.proto import BlobProto, LayerParameter, NetParameter, SolverState
-from caffepy.proto.files import is_prototxt, read_binary, read_text, to_text, write_binary
+from caffepy.proto.files import (
+    HDF5_SIGNATURE,
+    is_hdf5,
+    is_prototxt,
+    read_binary,
+    read_text,
+    to_text,
+    write_binary,
+    write_text,
+)
 
 NET = NetParameter(
     name="n", layer=[LayerParameter(name="a", type="Dropout", blobs=[BlobProto(data=[1, 2])])]
@@ -24,7 +33,7 @@ def said_of(path: Path) -> str:
 
 def test_text_goes_out_and_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "net.prototxt"
-    path.write_text(to_text(NET))
+    write_text(path, NET)
 
     message, position = read_text(path, NetParameter)
 
@@ -116,12 +125,15 @@ def test_what_is_no_binary_message_is_refused(tmp_path: Path, data: bytes, messa
     assert said_of(path) == message
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("write", [write_binary, write_text])
+def test_a_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, write: Callable[[Path, NetParameter], None]
+) -> None:
     path = tmp_path / "kept"
     path.mkdir()  # so that the name cannot be taken
 
     with pytest.raises(SnapshotError, match=f"^cannot write {path}: Is a directory$"):
-        write_binary(path, NET)
+        write(path, NET)
 
     assert [found.name for found in tmp_path.iterdir()] == ["kept"]
 
@@ -164,3 +176,12 @@ def test_what_lacks_a_required_field_is_not_written(tmp_path: Path) -> None:
 )
 def test_is_prototxt(data: bytes, expected: bool) -> None:
     assert is_prototxt(data) is expected
+
+
+def test_is_hdf5(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(HDF5_SIGNATURE + b"more")
+    (tmp_path / "b").write_bytes(HDF5_SIGNATURE[:-1])
+
+    assert [is_hdf5(tmp_path / name) for name in ("a", "b", "none", ".")] == [
+        *(True, False, False, False)
+    ]

@@ -120,7 +120,7 @@ WRONG = NetParameter(
         ),
         pytest.param(
             b"\x89HDF\r\n\x1a\n\x00\x00",
-            ": this is HDF5, which cannot be read yet; give a .caffemodel",
+            ": this is HDF5, a binary caffemodel is expected",
             id="HDF5",
         ),
         pytest.param(

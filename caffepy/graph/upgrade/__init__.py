@@ -1,0 +1,1 @@
+"""Nets and solvers in the formats of older Caffes, turned into today's, a pass a file."""

@@ -25,14 +25,21 @@ def at_least(count: int) -> range:
 
 KINDS: dict[str, Kind] = {
     "Accuracy": Kind(("accuracy_param",), bottoms=range(2, 3), tops=range(1, 3)),
+    "Axpy": Kind(bottoms=range(3, 4)),
+    "BN": Kind(("bn_param",), tops=range(1, 4)),
+    "BatchNorm": Kind(("batch_norm_param",)),
+    "Bias": Kind(("bias_param",), bottoms=range(1, 3)),
     "Convolution": Kind(("convolution_param",), bottoms=at_least(1), tops=None),
     "Data": Kind(("data_param", "transform_param"), bottoms=range(1), tops=range(1, 3)),
     "Dropout": Kind(("dropout_param",)),
     "HDF5Data": Kind(("hdf5_data_param",), bottoms=range(1), tops=at_least(1)),
     "InnerProduct": Kind(("inner_product_param",)),
     "Input": Kind(("input_param",), bottoms=range(1), tops=at_least(1)),
+    "MVN": Kind(("mvn_param",)),
+    "Normalize": Kind(("norm_param",)),
     "Pooling": Kind(("pooling_param",), tops=range(1, 3)),
     "ReLU": Kind(("relu_param",)),
+    "Scale": Kind(("scale_param",), bottoms=range(1, 3)),
     "Silence": Kind(bottoms=at_least(1), tops=range(1)),
     "Softmax": Kind(("softmax_param",)),
     "SoftmaxWithLoss": Kind(

@@ -1,14 +1,21 @@
 """The layers, one Caffe type a file; importing this package registers them all."""
 
 from caffepy.layers import accuracy as accuracy
+from caffepy.layers import axpy as axpy
+from caffepy.layers import batch_norm as batch_norm
+from caffepy.layers import bias as bias
+from caffepy.layers import bn as bn
 from caffepy.layers import convolution as convolution
 from caffepy.layers import data as data
 from caffepy.layers import dropout as dropout
 from caffepy.layers import hdf5_data as hdf5_data
 from caffepy.layers import inner_product as inner_product
 from caffepy.layers import input as input
+from caffepy.layers import mvn as mvn
+from caffepy.layers import normalize as normalize
 from caffepy.layers import pooling as pooling
 from caffepy.layers import relu as relu
+from caffepy.layers import scale as scale
 from caffepy.layers import silence as silence
 from caffepy.layers import softmax as softmax
 from caffepy.layers import softmax_loss as softmax_loss

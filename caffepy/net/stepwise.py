@@ -224,4 +224,4 @@ def unchanged(layer: nn.Module) -> Iterator[None]:
     with torch.random.fork_rng():
         yield
     for tensor, value in zip(kept, before, strict=True):
-        tensor.copy_(value)
+        tensor.data.copy_(value)  # autograd may hold the tensor: to it, this is no change

@@ -1,5 +1,6 @@
 """What can be said against a net before anything is built: types, counts and wiring."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from caffepy.errors import near
@@ -56,6 +57,8 @@ def _span(counts: range) -> str:
         return str(counts.start)
     if len(counts) == 2:
         return f"{counts[0]} or {counts[1]}"
+    if counts.stop < sys.maxsize:
+        return f"{counts[0]} to {counts[-1]}"
     return f"{counts.start} or more"
 
 

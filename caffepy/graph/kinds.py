@@ -25,15 +25,28 @@ def at_least(count: int) -> range:
 
 KINDS: dict[str, Kind] = {
     "Accuracy": Kind(("accuracy_param",), bottoms=range(2, 3), tops=range(1, 3)),
+    "ContrastiveLoss": Kind(("contrastive_loss_param",), bottoms=range(3, 4), auto_top=True),
     "Convolution": Kind(("convolution_param",), bottoms=at_least(1), tops=None),
     "Data": Kind(("data_param", "transform_param"), bottoms=range(1), tops=range(1, 3)),
     "Dropout": Kind(("dropout_param",)),
+    "EuclideanLoss": Kind(bottoms=range(2, 3), auto_top=True),
     "HDF5Data": Kind(("hdf5_data_param",), bottoms=range(1), tops=at_least(1)),
+    "HingeLoss": Kind(("hinge_loss_param",), bottoms=range(2, 3), auto_top=True),
+    "InfogainLoss": Kind(
+        ("infogain_loss_param", "loss_param"),
+        bottoms=range(2, 4),
+        tops=range(1, 3),
+        auto_top=True,
+    ),
     "InnerProduct": Kind(("inner_product_param",)),
     "Input": Kind(("input_param",), bottoms=range(1), tops=at_least(1)),
+    "L1Loss": Kind(bottoms=range(2, 3), auto_top=True),
+    "MultinomialLogisticLoss": Kind(bottoms=range(2, 3), auto_top=True),
     "Pooling": Kind(("pooling_param",), tops=range(1, 3)),
     "ReLU": Kind(("relu_param",)),
+    "SigmoidCrossEntropyLoss": Kind(("loss_param",), bottoms=range(2, 3), auto_top=True),
     "Silence": Kind(bottoms=at_least(1), tops=range(1)),
+    "SmoothL1Loss": Kind(("smooth_l1_loss_param",), bottoms=range(2, 5), auto_top=True),
     "Softmax": Kind(("softmax_param",)),
     "SoftmaxWithLoss": Kind(
         ("loss_param", "softmax_param"), bottoms=range(2, 3), tops=range(1, 3), auto_top=True

@@ -1,16 +1,33 @@
 """The layers, one Caffe type a file; importing this package registers them all."""
 
+from caffepy.layers import absval as absval
 from caffepy.layers import accuracy as accuracy
+from caffepy.layers import argmax as argmax
+from caffepy.layers import bnll as bnll
+from caffepy.layers import clip as clip
 from caffepy.layers import convolution as convolution
 from caffepy.layers import data as data
 from caffepy.layers import dropout as dropout
+from caffepy.layers import elu as elu
+from caffepy.layers import embed as embed
+from caffepy.layers import exp as exp
 from caffepy.layers import hdf5_data as hdf5_data
 from caffepy.layers import inner_product as inner_product
 from caffepy.layers import input as input
+from caffepy.layers import log as log
 from caffepy.layers import pooling as pooling
+from caffepy.layers import power as power
+from caffepy.layers import prelu as prelu
+from caffepy.layers import reduction as reduction
 from caffepy.layers import relu as relu
+from caffepy.layers import relu6 as relu6
+from caffepy.layers import reshape as reshape
+from caffepy.layers import sigmoid as sigmoid
 from caffepy.layers import silence as silence
 from caffepy.layers import softmax as softmax
 from caffepy.layers import softmax_loss as softmax_loss
 from caffepy.layers import split as split
+from caffepy.layers import swish as swish
 from caffepy.layers import tanh as tanh
+from caffepy.layers import threshold as threshold
+from caffepy.layers import tile as tile

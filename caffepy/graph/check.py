@@ -48,6 +48,11 @@ def _check_type(node: Node) -> Iterator[Problem]:
         yield node.error(f"has {tops} tops for {bottoms} bottoms, {param.type} takes as many")
     if kind.tops is not None and tops not in kind.tops:
         yield node.error(f"has {tops} tops, {param.type} takes {_span(kind.tops)}")
+    if not kind.in_place:
+        for index, blob in enumerate(param.top):
+            if blob in param.bottom:
+                text = f"{param.type} Layer does not allow in-place computation"
+                yield node.error(f"{text}: {blob!r} is bottom and top", "top", index)
     yield from check_fields(node)
 
 

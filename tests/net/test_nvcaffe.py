@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ SCALE, BIAS, MEAN, VARIANCE = [2, 3, 4], [5, 6, 7], [10, 20, 30], [40, 50, 60]
 NONE = [1, 1, 1], [0, 0, 0]
 
 
-def arrays(*blobs: list[float]) -> list[NDArray[np.float32]]:
+def arrays(*blobs: Sequence[float]) -> list[NDArray[np.float32]]:
     return [np.array(blob, np.float32) for blob in blobs]
 
 

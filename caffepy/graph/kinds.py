@@ -25,15 +25,19 @@ def at_least(count: int) -> range:
 
 KINDS: dict[str, Kind] = {
     "Accuracy": Kind(("accuracy_param",), bottoms=range(2, 3), tops=range(1, 3)),
+    "Concat": Kind(("concat_param",), bottoms=at_least(1)),
     "Convolution": Kind(("convolution_param",), bottoms=at_least(1), tops=None),
     "Data": Kind(("data_param", "transform_param"), bottoms=range(1), tops=range(1, 3)),
     "Dropout": Kind(("dropout_param",)),
+    "Flatten": Kind(("flatten_param",)),
     "HDF5Data": Kind(("hdf5_data_param",), bottoms=range(1), tops=at_least(1)),
     "InnerProduct": Kind(("inner_product_param",)),
     "Input": Kind(("input_param",), bottoms=range(1), tops=at_least(1)),
+    "LRN": Kind(("lrn_param",)),
     "Pooling": Kind(("pooling_param",), tops=range(1, 3)),
     "ReLU": Kind(("relu_param",)),
     "Silence": Kind(bottoms=at_least(1), tops=range(1)),
+    "Slice": Kind(("slice_param",), tops=at_least(1)),
     "Softmax": Kind(("softmax_param",)),
     "SoftmaxWithLoss": Kind(
         ("loss_param", "softmax_param"), bottoms=range(2, 3), tops=range(1, 3), auto_top=True

@@ -10,8 +10,8 @@ EXEMPT = {
     "caffepy/__main__.py",  # tests/cli/test_main.py runs it
 }
 ACROSS = {"test_every_layer.py"}  # holds over a whole folder
-# Tests of what all modules of a folder have in common.
-TABLES = {"tests/layers/test_every_layer.py"}
+# Tests of what all modules of a folder have in common, and of the nets of models/.
+TABLES = {"tests/layers/test_every_layer.py", "tests/models/test_models.py"}
 SOURCES = [
     path
     for path in sorted((ROOT / "caffepy").rglob("*.py"))

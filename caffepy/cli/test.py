@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
+from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.weights import log_copies
 from caffepy.graph.load import load_graph
 from caffepy.proto import TEST, NetState
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help="stages of the net's state",
     )
+    add_pool_norm_order(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     state = NetState(phase=TEST, stage=args.stage)
     if args.level:
         state.level = args.level
-    graph = load_graph(args.model, state)
+    graph = load_graph(args.model, state, args.pool_norm_order)
     device = choose_device(args.gpu)
     for problem in graph.problems:
         log.warning("%s", problem)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
+from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.weights import log_copies
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.proto import SolverParameter
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help="stages of the train net's state",
     )
+    add_pool_norm_order(parser)
     parser.add_argument(
         "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
     )
@@ -72,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("Need a solver definition to train.\n-solver FILE names it")
     if args.snapshot and args.weights:
         raise UsageError("-snapshot brings its own weights; give it or -weights, but not both")
-    file = read_solver(args.solver)
+    file = read_solver(args.solver, args.pool_norm_order)
     device = choose_device(args.gpu or gpu_of(file.param))
 
     from caffepy.cli.progress import progress

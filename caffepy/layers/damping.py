@@ -1,6 +1,5 @@
 """The arithmetic of LRN: y = x s^-beta, where s grows with the squares in a region around x."""
 
-from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import torch
@@ -9,8 +8,9 @@ from torch import Tensor
 
 from caffepy.errors import LayerError
 
-# How many numbers a CPU works on at a time, so that the arrays of one step stay in its cache.
-CHUNK = 1 << 18
+# How many numbers each core works on at a time: the arrays of one step stay in the cache, and yet
+# the cores of a busy machine do not wait for each other too often.
+CHUNK = 1 << 20
 
 
 class Damping(NamedTuple):
@@ -78,9 +78,11 @@ class AcrossChannels(torch.autograd.Function):
         ctx.damping = damping
         ctx.save_for_backward(x)
         y = torch.empty_like(x)
-        for window, (values, result) in _chunks(damping.size, x, y):
+        parts = _parts(x, y)
+        squares = Window(parts[0][0], damping.size, damping.k / damping.size)
+        for values, result in parts:
             wide = widened(values)
-            s = window.sums(wide, wide, damping.rate, damping.k)
+            s = squares.sums(wide, wide, damping.rate)
             torch.mul(wide, damping.power(s), out=result)
         return y
 
@@ -89,15 +91,16 @@ class AcrossChannels(torch.autograd.Function):
         if torch.is_grad_enabled():
             raise LayerError("LRN has no gradient of its gradient")
         (x,), damping = ctx.saved_tensors, ctx.damping
-        factor = 2 * damping.rate * damping.beta
         whole = torch.empty_like(x)
-        for window, (values, gradients, result) in _chunks(
-            damping.size, x, _dense(gradient, x), whole
-        ):
+        parts = _parts(x, _dense(gradient, x), whole)
+        squares = Window(parts[0][0], damping.size, damping.k / damping.size)
+        products = Window(parts[0][0], damping.size, 0)
+        for values, gradients, result in parts:
             wide = widened(values)
-            s = window.sums(wide, wide, damping.rate, damping.k)
+            s = squares.sums(wide, wide, damping.rate)
             direct = damping.power(s).mul_(gradients)
-            through_s = window.sums(direct, wide / s, factor, 0).mul_(wide)
+            ratio = s.reciprocal_().mul_(wide)
+            through_s = products.sums(direct, ratio, 2 * damping.rate * damping.beta).mul_(wide)
             torch.sub(direct, through_s, out=result)
         return whole, None
 
@@ -115,43 +118,48 @@ def _rows(x: Tensor) -> Tensor:
     return x.flatten(2)
 
 
-def _chunks(size: int, *tensors: Tensor) -> Iterator[tuple["Window", tuple[Tensor, ...]]]:
-    """The same rows of several tensors (N, C, H, W), some at a time, with a window for them."""
+def _parts(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    """Tensors (N, C, H, W) as rows, a few at a time: of all of them the same ones."""
     every = [_rows(tensor) for tensor in tensors]
-    rows, channels, inner = every[0].shape
+    count, channels, inner = every[0].shape
     if every[0].device.type == "cpu":
-        rows = max(1, CHUNK // max(1, channels * inner))
-    parts = zip(*(torch.split(part, max(1, rows)) for part in every), strict=True)
-    window = Window(widened(every[0][:rows]), size)
-    for part in parts:
-        yield window, part
+        count = CHUNK * torch.get_num_threads() // max(1, channels * inner)
+    return list(zip(*(torch.split(rows, max(1, count)) for rows in every), strict=True))
 
 
 class Window:
     """Sums over the `size` channels around each, for up to as many rows (C, inner) as `like` has.
 
-    The rows lie one after the other with zeros between them, so that the sums of all are sums of
-    shifted copies of the whole.
+    The rows lie one after the other with gaps between them, so that the sums of all are sums of
+    shifted copies of the whole. A number in a gap, beyond the first or last channel, is `start`.
     """
 
-    def __init__(self, like: Tensor, size: int) -> None:
+    def __init__(self, like: Tensor, size: int, start: float) -> None:
         rows, self.channels, self.inner = like.shape
         self.size = size
         self.gap = size // 2
-        self.step = (self.channels + self.gap) * self.inner
-        self.terms = like.new_zeros(rows * self.step + 2 * self.gap * self.inner)
-        self.total = like.new_empty(rows * self.step)
+        self.row = (self.channels + self.gap) * self.inner
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        self.start = like.new_tensor(start, dtype=dtype)
+        self.terms = self.start.repeat(rows * self.row + 2 * self.gap * self.inner)
 
-    def sums(self, a: Tensor, b: Tensor, rate: float, start: float) -> Tensor:
-        """start + rate * the sums of a b, each (rows, C, inner); they last until the next call."""
-        length, before = len(a) * self.step, self.gap * self.inner
-        torch.mul(a, b, out=self._inside(self.terms[before : before + length]))
-        total = self.total[:length]
-        torch.add(total.new_tensor(start), self.terms[:length], alpha=rate, out=total)
-        for shift in range(self.inner, self.size * self.inner, self.inner):
-            total.add_(self.terms[shift : shift + length], alpha=rate)
-        return self._inside(total)
+    def sums(self, a: Tensor, b: Tensor, rate: float) -> Tensor:
+        """The sums of start + rate a b, (rows, C, inner) each; they may be changed."""
+        edge, length = self.gap * self.inner, len(a) * self.row
+        within = self._without_gaps(self.terms[edge : edge + length])
+        torch.addcmul(self.start, a, b, value=rate, out=within)
+        every = self.terms[: edge + length + edge]
+        return self._without_gaps(sliding_sum(every, self.size, self.inner))
 
-    def _inside(self, rows: Tensor) -> Tensor:
-        """Without the gaps between rows."""
+    def _without_gaps(self, rows: Tensor) -> Tensor:
         return rows.view(-1, self.channels + self.gap, self.inner)[:, : self.channels]
+
+
+def sliding_sum(terms: Tensor, count: int, step: int) -> Tensor:
+    """Each number of terms (n,) plus the count - 1 that follow it by `step` each, where all do."""
+    if count == 1:
+        return terms
+    half = sliding_sum(terms, count // 2, step)
+    skip = count // 2 * step
+    total = half[:-skip] + half[skip:]
+    return total[:-step].add_(terms[(count - 1) * step :]) if count % 2 else total

@@ -7,7 +7,13 @@ from torch import Tensor
 
 from caffepy.errors import LayerError
 from caffepy.layers import damping
-from caffepy.layers.damping import AcrossChannels, Damping, across_channels, within_channel
+from caffepy.layers.damping import (
+    AcrossChannels,
+    Damping,
+    across_channels,
+    sliding_sum,
+    within_channel,
+)
 from tests.layers.conformance import random_bottoms
 
 ALEXNET = Damping(size=5, rate=0.3, beta=0.75, k=1.5)
@@ -98,3 +104,15 @@ def test_gradients_of_gradients_are_refused() -> None:
 
     with pytest.raises(LayerError, match="LRN has no gradient of its gradient"):
         torch.autograd.grad(written_out(x, ALEXNET).sum(), x, create_graph=True)
+
+
+@pytest.mark.parametrize("count", range(1, 10))
+@pytest.mark.parametrize("step", [1, 3])
+def test_sliding_sums(count: int, step: int) -> None:
+    (terms,) = (t.detach() for t in random_bottoms((40,)))
+
+    sums = sliding_sum(terms.clone(), count, step)
+
+    last = 40 - (count - 1) * step
+    expected = [sum(terms[i + j * step].item() for j in range(count)) for i in range(last)]
+    assert sums.tolist() == pytest.approx(expected)

@@ -12,7 +12,12 @@ TABLE = Path(__file__).parent / "golden" / "schema" / "caffe.tsv"
 ROWS = list(csv.DictReader(TABLE.read_text().splitlines(), delimiter="\t"))
 OURS = {"RunState", "SourcePosition", "NetPositions", "SmoothL1LossParameter"}
 OURS |= {"BNParameter", "NormalizeParameter"}
-OUR_ENUMS = {"BNParameter.BNMode", "BNParameter.Engine", "BatchNormParameter.Engine"}
+OUR_ENUMS = {
+    "PoolNormOrder",
+    "BNParameter.BNMode",
+    "BNParameter.Engine",
+    "BatchNormParameter.Engine",
+}
 # Fields that only forks have, by their numbers there.
 FORKS = {
     "BatchNormParameter": {5, 6, 7, 15},

@@ -35,6 +35,7 @@ KINDS: dict[str, Kind] = {
     "BatchNorm": Kind(("batch_norm_param",)),
     "Bias": Kind(("bias_param",), bottoms=range(1, 3)),
     "Clip": Kind(("clip_param",)),
+    "Concat": Kind(("concat_param",), bottoms=at_least(1)),
     "ContrastiveLoss": Kind(("contrastive_loss_param",), bottoms=range(3, 4), auto_top=True),
     "Convolution": Kind(("convolution_param",), bottoms=at_least(1), tops=None),
     "Data": Kind(("data_param", "transform_param"), bottoms=range(1), tops=range(1, 3)),
@@ -43,6 +44,7 @@ KINDS: dict[str, Kind] = {
     "Embed": Kind(("embed_param",)),
     "EuclideanLoss": Kind(bottoms=range(2, 3), auto_top=True),
     "Exp": Kind(("exp_param",)),
+    "Flatten": Kind(("flatten_param",), in_place=False),
     "HDF5Data": Kind(("hdf5_data_param",), bottoms=range(1), tops=at_least(1)),
     "HingeLoss": Kind(("hinge_loss_param",), bottoms=range(2, 3), auto_top=True),
     "InfogainLoss": Kind(
@@ -54,6 +56,7 @@ KINDS: dict[str, Kind] = {
     "InnerProduct": Kind(("inner_product_param",)),
     "Input": Kind(("input_param",), bottoms=range(1), tops=at_least(1)),
     "L1Loss": Kind(bottoms=range(2, 3), auto_top=True),
+    "LRN": Kind(("lrn_param",)),
     "Log": Kind(("log_param",)),
     "MVN": Kind(("mvn_param",)),
     "MultinomialLogisticLoss": Kind(bottoms=range(2, 3), auto_top=True),
@@ -69,6 +72,7 @@ KINDS: dict[str, Kind] = {
     "Sigmoid": Kind(("sigmoid_param",)),
     "SigmoidCrossEntropyLoss": Kind(("loss_param",), bottoms=range(2, 3), auto_top=True),
     "Silence": Kind(bottoms=at_least(1), tops=range(1)),
+    "Slice": Kind(("slice_param",), tops=at_least(1)),
     "SmoothL1Loss": Kind(("smooth_l1_loss_param",), bottoms=range(2, 5), auto_top=True),
     "Softmax": Kind(("softmax_param",)),
     "SoftmaxWithLoss": Kind(

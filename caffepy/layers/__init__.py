@@ -9,6 +9,7 @@ from caffepy.layers import bias as bias
 from caffepy.layers import bn as bn
 from caffepy.layers import bnll as bnll
 from caffepy.layers import clip as clip
+from caffepy.layers import concat as concat
 from caffepy.layers import contrastive_loss as contrastive_loss
 from caffepy.layers import convolution as convolution
 from caffepy.layers import data as data
@@ -17,6 +18,7 @@ from caffepy.layers import elu as elu
 from caffepy.layers import embed as embed
 from caffepy.layers import euclidean_loss as euclidean_loss
 from caffepy.layers import exp as exp
+from caffepy.layers import flatten as flatten
 from caffepy.layers import hdf5_data as hdf5_data
 from caffepy.layers import hinge_loss as hinge_loss
 from caffepy.layers import infogain_loss as infogain_loss
@@ -24,6 +26,7 @@ from caffepy.layers import inner_product as inner_product
 from caffepy.layers import input as input
 from caffepy.layers import l1_loss as l1_loss
 from caffepy.layers import log as log
+from caffepy.layers import lrn as lrn
 from caffepy.layers import multinomial_logistic_loss as multinomial_logistic_loss
 from caffepy.layers import mvn as mvn
 from caffepy.layers import normalize as normalize
@@ -38,6 +41,7 @@ from caffepy.layers import scale as scale
 from caffepy.layers import sigmoid as sigmoid
 from caffepy.layers import sigmoid_cross_entropy_loss as sigmoid_cross_entropy_loss
 from caffepy.layers import silence as silence
+from caffepy.layers import slice as slice
 from caffepy.layers import smooth_l1_loss as smooth_l1_loss
 from caffepy.layers import softmax as softmax
 from caffepy.layers import softmax_loss as softmax_loss

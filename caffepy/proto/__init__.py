@@ -48,6 +48,7 @@ from caffepy.proto.caffe_pb2 import ParameterParameter as ParameterParameter
 from caffepy.proto.caffe_pb2 import ParamSpec as ParamSpec
 from caffepy.proto.caffe_pb2 import Phase as Phase
 from caffepy.proto.caffe_pb2 import PoolingParameter as PoolingParameter
+from caffepy.proto.caffe_pb2 import PoolNormOrder as PoolNormOrder
 from caffepy.proto.caffe_pb2 import PowerParameter as PowerParameter
 from caffepy.proto.caffe_pb2 import PReLUParameter as PReLUParameter
 from caffepy.proto.caffe_pb2 import PythonParameter as PythonParameter

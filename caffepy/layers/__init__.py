@@ -1,16 +1,32 @@
 """The layers, one Caffe type a file; importing this package registers them all."""
 
 from caffepy.layers import accuracy as accuracy
+from caffepy.layers import batch_reindex as batch_reindex
 from caffepy.layers import convolution as convolution
+from caffepy.layers import convolution_depthwise as convolution_depthwise
+from caffepy.layers import crop as crop
 from caffepy.layers import data as data
+from caffepy.layers import deconvolution as deconvolution
+from caffepy.layers import depthwise_convolution as depthwise_convolution
 from caffepy.layers import dropout as dropout
+from caffepy.layers import dummy_data as dummy_data
+from caffepy.layers import eltwise as eltwise
+from caffepy.layers import filter as filter
 from caffepy.layers import hdf5_data as hdf5_data
+from caffepy.layers import im2col as im2col
 from caffepy.layers import inner_product as inner_product
 from caffepy.layers import input as input
+from caffepy.layers import interp as interp
+from caffepy.layers import parameter as parameter
+from caffepy.layers import permute as permute
 from caffepy.layers import pooling as pooling
 from caffepy.layers import relu as relu
+from caffepy.layers import reorg as reorg
+from caffepy.layers import shuffle_channel as shuffle_channel
 from caffepy.layers import silence as silence
 from caffepy.layers import softmax as softmax
 from caffepy.layers import softmax_loss as softmax_loss
 from caffepy.layers import split as split
+from caffepy.layers import spp as spp
 from caffepy.layers import tanh as tanh
+from caffepy.layers import upsample as upsample

@@ -10,8 +10,18 @@ from caffepy.proto import caffe_pb2
 
 TABLE = Path(__file__).parent / "golden" / "schema" / "caffe.tsv"
 ROWS = list(csv.DictReader(TABLE.read_text().splitlines(), delimiter="\t"))
-OURS = {"RunState", "SourcePosition", "NetPositions", "SmoothL1LossParameter"}
-OURS |= {"BNParameter", "NormalizeParameter"}
+OURS = {"NetPositions", "RunState", "SourcePosition"}
+# Of types of forks.
+OURS |= {
+    "BNParameter",
+    "InterpParameter",
+    "NormalizeParameter",
+    "PermuteParameter",
+    "ReorgParameter",
+    "ShuffleChannelParameter",
+    "SmoothL1LossParameter",
+    "UpsampleParameter",
+}
 OUR_ENUMS = {
     "PoolNormOrder",
     "BNParameter.BNMode",
@@ -21,7 +31,7 @@ OUR_ENUMS = {
 # Fields that only forks have, by their numbers there.
 FORKS = {
     "BatchNormParameter": {5, 6, 7, 15},
-    "LayerParameter": {45, 206},
+    "LayerParameter": {45, 159, 164, 202, 206},
 }
 TYPES = {
     number: name.removeprefix("TYPE_").lower()

@@ -12,7 +12,14 @@ from caffepy.proto import TRAIN
 # In V1 files these moved to transform_param by themselves; in the current format they do nothing.
 MOVED = {"data_param": ("scale", "mean_file", "crop_size", "mirror")}
 # Types whose first blob is filled by weight_filler.
-LEARNED = ("Convolution", "Embed", "InnerProduct")
+LEARNED = (
+    "Convolution",
+    "ConvolutionDepthwise",
+    "Deconvolution",
+    "DepthwiseConvolution",
+    "Embed",
+    "InnerProduct",
+)
 
 
 def set_fields(message: Message) -> list[str]:

@@ -61,7 +61,7 @@ class Layer(nn.Module):
 
 @dataclass(frozen=True)
 class Source:
-    """What a layer without bottoms is told besides its message.
+    """What a source layer is told besides its message.
 
     seed: the run's; rank and world: which of how many processes this is, for dealing records;
     position: how many records were read before, by an earlier run.
@@ -76,7 +76,7 @@ class Source:
 
 
 class SourceLayer(Layer):
-    """A layer without bottoms: `read()` makes its tops; the net calls it before `forward`."""
+    """A layer that data comes from: `read()` makes its tops; the net calls it before `forward`."""
 
     def __init__(self, param: LayerParameter, source: Source) -> None:
         super().__init__(param)
@@ -90,6 +90,13 @@ class SourceLayer(Layer):
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`: one tensor a top."""
         raise NotImplementedError
+
+    def constants(self) -> tuple[Tensor | None, ...]:
+        """By top, the numbers that every batch has, or None where batches differ.
+
+        A net whose blobs last puts them there once, so that what a script writes over them stays.
+        """
+        return (None,) * len(self.param.top)
 
     def forward(self) -> tuple[Tensor, ...]:
         return self.read()
@@ -150,5 +157,5 @@ def build(param: LayerParameter, *bottoms: Shape) -> Layer:
 
 
 def build_source(param: LayerParameter, source: Source) -> SourceLayer:
-    """The layer without bottoms that a message describes."""
+    """The source layer that a message describes."""
     return cast("type[SourceLayer]", layer_class(param))(param, source)

@@ -34,7 +34,7 @@ class Step:
 class Net(nn.Module):
     """A net that `caffepy.net.build.build_net` has built, ready to run.
 
-    `forward(**tops)` takes the tops of the layers without bottoms, by blob name, and returns the
+    `forward(**tops)` takes the tops of the source layers, by blob name, and returns the
     outputs; it is pure, so torch.compile, autocast and export apply to it as to any module.
     `read()` fetches those tops from the data layers. A blob's name means what its last writer left
     there, as in-place layers have it.
@@ -215,7 +215,7 @@ class Net(nn.Module):
 
 def run_layer(layer: Layer, bottoms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """The tops of a layer; on the CPU its bottoms are checked first."""
-    if bottoms[-1].device.type == "cpu" and not torch.compiler.is_compiling():
+    if bottoms and bottoms[-1].device.type == "cpu" and not torch.compiler.is_compiling():
         layer.check(*bottoms)
     return as_tuple(layer(*bottoms))
 

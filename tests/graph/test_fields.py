@@ -70,6 +70,12 @@ def test_weights_that_begin_as_0_are_a_warning(more: str, warned: bool) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["Convolution", "ConvolutionDepthwise", "Deconvolution"])
+def test_filters_want_a_filler_too(kind: str) -> None:
+    text = layer("c", kind, "data", "c", "convolution_param { num_output: 2 }")
+    assert len(warnings(text)) == 1
+
+
 def test_weights_need_no_filler_in_a_test_net() -> None:
     text = DATA + layer("c", "Convolution", "data", "c", "convolution_param { num_output: 2 }")
     assert graph_of(text, TEST).problems == ()

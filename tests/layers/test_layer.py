@@ -105,10 +105,11 @@ def test_a_source_layer_is_told_where_it_runs_and_reads_in_forward() -> None:
             return (torch.ones(2, 3, device=self.source.device),)
 
     source = Source(training=True, device=torch.device("cpu"), seed=5)
-    layer = Ones(parse('name: "ones"'), source)
+    layer = Ones(parse('name: "ones" top: "a" top: "b"'), source)
 
     assert [tuple(top.shape) for top in layer()] == [(2, 3)]
     assert layer.position == 0
+    assert layer.constants() == (None,) * 2
 
 
 def test_build_source_makes_the_layer_of_the_type() -> None:

@@ -29,8 +29,15 @@ KINDS: dict[str, Kind] = {
     "Data": Kind(("data_param", "transform_param"), bottoms=range(1), tops=range(1, 3)),
     "Dropout": Kind(("dropout_param",)),
     "HDF5Data": Kind(("hdf5_data_param",), bottoms=range(1), tops=at_least(1)),
+    "HDF5Output": Kind(("hdf5_output_param",), bottoms=range(2, 3), tops=range(1)),
+    "ImageData": Kind(
+        ("data_param", "image_data_param", "transform_param"), bottoms=range(1), tops=range(2, 3)
+    ),
     "InnerProduct": Kind(("inner_product_param",)),
     "Input": Kind(("input_param",), bottoms=range(1), tops=at_least(1)),
+    "MemoryData": Kind(
+        ("memory_data_param", "transform_param"), bottoms=range(1), tops=range(2, 3)
+    ),
     "Pooling": Kind(("pooling_param",), tops=range(1, 3)),
     "ReLU": Kind(("relu_param",)),
     "Silence": Kind(bottoms=at_least(1), tops=range(1)),
@@ -40,4 +47,7 @@ KINDS: dict[str, Kind] = {
     ),
     "Split": Kind(tops=at_least(1)),
     "TanH": Kind(("tanh_param",)),
+    "WindowData": Kind(
+        ("data_param", "transform_param", "window_data_param"), bottoms=range(1), tops=range(2, 3)
+    ),
 }

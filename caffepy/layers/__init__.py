@@ -5,8 +5,11 @@ from caffepy.layers import convolution as convolution
 from caffepy.layers import data as data
 from caffepy.layers import dropout as dropout
 from caffepy.layers import hdf5_data as hdf5_data
+from caffepy.layers import hdf5_output as hdf5_output
+from caffepy.layers import image_data as image_data
 from caffepy.layers import inner_product as inner_product
 from caffepy.layers import input as input
+from caffepy.layers import memory_data as memory_data
 from caffepy.layers import pooling as pooling
 from caffepy.layers import relu as relu
 from caffepy.layers import silence as silence
@@ -14,3 +17,4 @@ from caffepy.layers import softmax as softmax
 from caffepy.layers import softmax_loss as softmax_loss
 from caffepy.layers import split as split
 from caffepy.layers import tanh as tanh
+from caffepy.layers import window_data as window_data

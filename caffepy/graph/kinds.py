@@ -54,8 +54,12 @@ KINDS: dict[str, Kind] = {
     "Filter": Kind(bottoms=at_least(2), tops=at_least(1)),
     "Flatten": Kind(("flatten_param",), in_place=False),
     "HDF5Data": Kind(("hdf5_data_param",), bottoms=range(1), tops=at_least(1)),
+    "HDF5Output": Kind(("hdf5_output_param",), bottoms=range(2, 3), tops=range(1)),
     "HingeLoss": Kind(("hinge_loss_param",), bottoms=range(2, 3), auto_top=True),
     "Im2col": Kind(("convolution_param",)),
+    "ImageData": Kind(
+        ("data_param", "image_data_param", "transform_param"), bottoms=range(1), tops=range(2, 3)
+    ),
     "InfogainLoss": Kind(
         ("infogain_loss_param", "loss_param"),
         bottoms=range(2, 4),
@@ -69,6 +73,9 @@ KINDS: dict[str, Kind] = {
     "LRN": Kind(("lrn_param",)),
     "Log": Kind(("log_param",)),
     "MVN": Kind(("mvn_param",)),
+    "MemoryData": Kind(
+        ("memory_data_param", "transform_param"), bottoms=range(1), tops=range(2, 3)
+    ),
     "MultinomialLogisticLoss": Kind(bottoms=range(2, 3), auto_top=True),
     "Normalize": Kind(("norm_param",)),
     "PReLU": Kind(("prelu_param",)),
@@ -99,4 +106,7 @@ KINDS: dict[str, Kind] = {
     "Threshold": Kind(("threshold_param",)),
     "Tile": Kind(("tile_param",)),
     "Upsample": Kind(("upsample_param",), bottoms=range(2, 3)),
+    "WindowData": Kind(
+        ("data_param", "transform_param", "window_data_param"), bottoms=range(1), tops=range(2, 3)
+    ),
 }

@@ -28,8 +28,10 @@ from caffepy.layers import exp as exp
 from caffepy.layers import filter as filter
 from caffepy.layers import flatten as flatten
 from caffepy.layers import hdf5_data as hdf5_data
+from caffepy.layers import hdf5_output as hdf5_output
 from caffepy.layers import hinge_loss as hinge_loss
 from caffepy.layers import im2col as im2col
+from caffepy.layers import image_data as image_data
 from caffepy.layers import infogain_loss as infogain_loss
 from caffepy.layers import inner_product as inner_product
 from caffepy.layers import input as input
@@ -37,6 +39,7 @@ from caffepy.layers import interp as interp
 from caffepy.layers import l1_loss as l1_loss
 from caffepy.layers import log as log
 from caffepy.layers import lrn as lrn
+from caffepy.layers import memory_data as memory_data
 from caffepy.layers import multinomial_logistic_loss as multinomial_logistic_loss
 from caffepy.layers import mvn as mvn
 from caffepy.layers import normalize as normalize
@@ -66,3 +69,4 @@ from caffepy.layers import tanh as tanh
 from caffepy.layers import threshold as threshold
 from caffepy.layers import tile as tile
 from caffepy.layers import upsample as upsample
+from caffepy.layers import window_data as window_data

@@ -1,7 +1,7 @@
 """The base of every layer, and the registry from Caffe's type names to layers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar, cast
 
 import torch
@@ -56,7 +56,12 @@ class Layer(nn.Module):
 
     def error(self, text: str, field: str = "") -> LayerError:
         """The error to raise: names the layer; `field` says which field is to blame."""
-        return LayerError(f"layer {self.param.name!r} ({self.param.type}): {text}", field)
+        return LayerError(f"{self.full_name}: {text}", field)
+
+    @property
+    def full_name(self) -> str:
+        """The layer's name and type, for messages."""
+        return f"layer {self.param.name!r} ({self.param.type})"
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ class Source:
     world: int = 1
     position: int = 0
 
+    @property
+    def share(self) -> tuple[int, int]:
+        """The rank, and of how many, by which records are dealt out: all go to all but in training."""
+        return (self.rank, self.world) if self.training else (0, 1)
+
 
 class SourceLayer(Layer):
     """A layer that data comes from: `read()` makes its tops; the net calls it before `forward`."""
@@ -86,6 +96,10 @@ class SourceLayer(Layer):
     def position(self) -> int:
         """How many records have been handed out; 0 where there is nothing to count."""
         return 0
+
+    def moved(self, position: int, seed: int) -> "SourceLayer":
+        """The layer that goes on after so many records, drawing from `seed`; may be this one."""
+        return build_source(self.param, replace(self.source, position=position, seed=seed))
 
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`: one tensor a top."""

@@ -180,6 +180,8 @@ class StepwiseNet(Net):
 
     def _backward(self, index: int) -> None:
         step, need = self.steps[index], self._needs[index]
+        if not step.tops:
+            return  # no gradient comes from here, and to run it again would write twice
         tape = self._tape(index)
         owners = dict.fromkeys(self.blobs.owners_of(index))
         parameters = [blob for blob in owners if blob.requires_grad]

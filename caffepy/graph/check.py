@@ -1,5 +1,6 @@
 """What can be said against a net before anything is built: types, counts and wiring."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from caffepy.errors import near
@@ -56,7 +57,9 @@ def _span(counts: range) -> str:
         return str(counts.start)
     if len(counts) == 2:
         return f"{counts[0]} or {counts[1]}"
-    return f"{counts.start} or more"
+    if counts.stop == sys.maxsize:
+        return f"{counts.start} or more"
+    return f"{counts[0]} to {counts[-1]}"
 
 
 def _check_bottoms(

@@ -7,8 +7,12 @@ from caffepy.layers import dropout as dropout
 from caffepy.layers import hdf5_data as hdf5_data
 from caffepy.layers import inner_product as inner_product
 from caffepy.layers import input as input
+from caffepy.layers import lstm as lstm
+from caffepy.layers import lstm_unit as lstm_unit
 from caffepy.layers import pooling as pooling
+from caffepy.layers import python as python
 from caffepy.layers import relu as relu
+from caffepy.layers import rnn as rnn
 from caffepy.layers import silence as silence
 from caffepy.layers import softmax as softmax
 from caffepy.layers import softmax_loss as softmax_loss

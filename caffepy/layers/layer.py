@@ -24,6 +24,7 @@ class Layer(nn.Module):
     """
 
     kind: ClassVar[Kind]
+    without_bottoms: ClassVar["type[SourceLayer] | None"] = None  # where the type can be either
 
     def __init__(self, param: LayerParameter, *_bottoms: Shape) -> None:
         super().__init__()
@@ -83,8 +84,11 @@ class SourceLayer(Layer):
         self.source = source
 
     @property
-    def position(self) -> int:
-        """How many records have been handed out; 0 where there is nothing to count."""
+    def position(self) -> int | None:
+        """How many records have been handed out; None where only the layer itself knows.
+
+        0 where there is nothing to count.
+        """
         return 0
 
     def read(self) -> tuple[Tensor, ...]:
@@ -151,4 +155,5 @@ def build(param: LayerParameter, *bottoms: Shape) -> Layer:
 
 def build_source(param: LayerParameter, source: Source) -> SourceLayer:
     """The layer without bottoms that a message describes."""
-    return cast("type[SourceLayer]", layer_class(param))(param, source)
+    cls = layer_class(param)
+    return cast("type[SourceLayer]", cls.without_bottoms or cls)(param, source)

@@ -124,6 +124,7 @@ def test_in_place_layers_may_follow_each_other() -> None:
         (layer("x", "Accuracy", "data", "x"), "has 1 bottoms, Accuracy takes 2"),
         (layer("x", "ReLU", "data label", "x"), "has 2 bottoms, ReLU takes 1"),
         (layer("x", "Silence"), "has 0 bottoms, Silence takes 1 or more"),
+        (layer("x", "LSTM", "data", "x"), "has 1 bottoms, LSTM takes 2 to 5"),
         (layer("x", "ReLU", "data"), "has 0 tops, ReLU takes 1"),
         (layer("x", "Accuracy", "data label", "x y z"), "has 3 tops, Accuracy takes 1 or 2"),
         (

@@ -11,12 +11,8 @@ from caffepy.proto import TRAIN
 
 # In V1 files these moved to transform_param by themselves; in the current format they do nothing.
 MOVED = {"data_param": ("scale", "mean_file", "crop_size", "mirror")}
-LEARNED = (
-    "Convolution",
-    "InnerProduct",
-    "LSTM",
-    "RNN",
-)  # types whose first blob is filled by weight_filler
+# Types whose first blob is filled by weight_filler.
+LEARNED = ("Convolution", "Embed", "InnerProduct", "LSTM", "RNN")
 
 
 def set_fields(message: Message) -> list[str]:

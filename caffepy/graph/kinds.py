@@ -10,12 +10,14 @@ class Kind(NamedTuple):
     fields: the fields of LayerParameter that this type reads, besides those every layer has.
     bottoms, tops: how many it takes; tops None means as many as it has bottoms.
     auto_top: a loss may leave its top unnamed.
+    in_place: a top may have the name of a bottom.
     """
 
     fields: tuple[str, ...] = ()
     bottoms: range = range(1, 2)
     tops: range | None = range(1, 2)
     auto_top: bool = False
+    in_place: bool = True
 
 
 def at_least(count: int) -> range:
@@ -24,24 +26,61 @@ def at_least(count: int) -> range:
 
 
 KINDS: dict[str, Kind] = {
+    "AbsVal": Kind(in_place=False),
     "Accuracy": Kind(("accuracy_param",), bottoms=range(2, 3), tops=range(1, 3)),
+    "ArgMax": Kind(("argmax_param",)),
+    "Axpy": Kind(bottoms=range(3, 4)),
+    "BN": Kind(("bn_param",), tops=range(1, 4)),
+    "BNLL": Kind(),
+    "BatchNorm": Kind(("batch_norm_param",)),
+    "Bias": Kind(("bias_param",), bottoms=range(1, 3)),
+    "Clip": Kind(("clip_param",)),
+    "ContrastiveLoss": Kind(("contrastive_loss_param",), bottoms=range(3, 4), auto_top=True),
     "Convolution": Kind(("convolution_param",), bottoms=at_least(1), tops=None),
     "Data": Kind(("data_param", "transform_param"), bottoms=range(1), tops=range(1, 3)),
     "Dropout": Kind(("dropout_param",)),
+    "ELU": Kind(("elu_param",)),
+    "Embed": Kind(("embed_param",)),
+    "EuclideanLoss": Kind(bottoms=range(2, 3), auto_top=True),
+    "Exp": Kind(("exp_param",)),
     "HDF5Data": Kind(("hdf5_data_param",), bottoms=range(1), tops=at_least(1)),
+    "HingeLoss": Kind(("hinge_loss_param",), bottoms=range(2, 3), auto_top=True),
+    "InfogainLoss": Kind(
+        ("infogain_loss_param", "loss_param"),
+        bottoms=range(2, 4),
+        tops=range(1, 3),
+        auto_top=True,
+    ),
     "InnerProduct": Kind(("inner_product_param",)),
     "Input": Kind(("input_param",), bottoms=range(1), tops=at_least(1)),
+    "L1Loss": Kind(bottoms=range(2, 3), auto_top=True),
     "LSTM": Kind(("recurrent_param",), bottoms=range(2, 6), tops=range(1, 4)),
     "LSTMUnit": Kind(bottoms=range(3, 4), tops=range(2, 3)),
+    "Log": Kind(("log_param",)),
+    "MVN": Kind(("mvn_param",)),
+    "MultinomialLogisticLoss": Kind(bottoms=range(2, 3), auto_top=True),
+    "Normalize": Kind(("norm_param",)),
+    "PReLU": Kind(("prelu_param",)),
     "Pooling": Kind(("pooling_param",), tops=range(1, 3)),
+    "Power": Kind(("power_param",)),
     "Python": Kind(("python_param",), bottoms=at_least(0), tops=at_least(0)),
     "RNN": Kind(("recurrent_param",), bottoms=range(2, 5), tops=range(1, 3)),
     "ReLU": Kind(("relu_param",)),
+    "ReLU6": Kind(),
+    "Reduction": Kind(("reduction_param",)),
+    "Reshape": Kind(("reshape_param",), in_place=False),
+    "Scale": Kind(("scale_param",), bottoms=range(1, 3)),
+    "Sigmoid": Kind(("sigmoid_param",)),
+    "SigmoidCrossEntropyLoss": Kind(("loss_param",), bottoms=range(2, 3), auto_top=True),
     "Silence": Kind(bottoms=at_least(1), tops=range(1)),
+    "SmoothL1Loss": Kind(("smooth_l1_loss_param",), bottoms=range(2, 5), auto_top=True),
     "Softmax": Kind(("softmax_param",)),
     "SoftmaxWithLoss": Kind(
         ("loss_param", "softmax_param"), bottoms=range(2, 3), tops=range(1, 3), auto_top=True
     ),
     "Split": Kind(tops=at_least(1)),
+    "Swish": Kind(("swish_param",)),
     "TanH": Kind(("tanh_param",)),
+    "Threshold": Kind(("threshold_param",)),
+    "Tile": Kind(("tile_param",)),
 }

@@ -40,9 +40,11 @@ def go_to(net: Net, place: Place, seed: int) -> None:
 
 def _state(layer: Layer) -> dict[str, Tensor]:
     """Copies of a layer's persistent buffers: those that are not are constants."""
-    blobs = {name for name, _ in layer.named_parameters(remove_duplicate=False)}
-    tensors = layer.state_dict().items()
-    return {name: tensor.clone() for name, tensor in tensors if name not in blobs}
+    buffers = dict(layer.named_buffers())
+    if not buffers:  # nearly all layers, and state_dict is slow
+        return {}
+    persistent = layer.state_dict().keys()
+    return {name: tensor.clone() for name, tensor in buffers.items() if name in persistent}
 
 
 def _put(layer: Layer, name: str, value: Tensor) -> None:

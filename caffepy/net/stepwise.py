@@ -220,13 +220,12 @@ def unchanged(layer: nn.Module) -> Iterator[None]:
         *(blob for blob in layer.parameters() if not blob.requires_grad),
         *layer.buffers(),
     ]
-    before = [(tensor, tensor._version, tensor.clone()) for tensor in kept]
+    before = [tensor.clone() for tensor in kept]
     places = [(module, dict(module.named_buffers(recurse=False))) for module in layer.modules()]
     with torch.random.fork_rng():
         yield
     for module, buffers in places:
         for name, buffer in buffers.items():
             setattr(module, name, buffer)
-    for tensor, version, value in before:
-        if tensor._version != version:  # a tape that holds the tensor must not see it written
-            tensor.copy_(value)
+    for tensor, value in zip(kept, before, strict=True):
+        tensor.data.copy_(value)  # autograd may hold the tensor: to it, this is no change

@@ -3,9 +3,7 @@
 import logging
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -229,21 +227,17 @@ layer {{ {python_layer("watch", "Fails", 'bottom: "ip" top: "seen"', "forward")}
 """
 
 
-def test_a_python_layer_finds_caffe_and_its_module_in_the_current_folder(folder: Path) -> None:
-    write_classes(folder)
-    (folder / "net.prototxt").write_text(PYTHON.replace("'forward'", "'nowhere'"))
-    script = shutil.which("caffepy", path=str(Path(sys.executable).parent))
-    command = [sys.executable, "-P", script] if script else [sys.executable, "-Pm", "caffepy"]
+def test_a_python_layer_finds_caffe_and_its_module_in_the_current_folder(
+    user_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_classes(user_folder)
+    (user_folder / "net.prototxt").write_text(PYTHON.replace("'forward'", "'nowhere'"))
+    monkeypatch.delitem(sys.modules, "caffe")
+    assert str(user_folder) not in sys.path
 
-    done = subprocess.run(
-        [*map(str, command), "train", "-solver", "solver.prototxt"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    assert main(["train", "-solver", "solver.prototxt"]) == 0
 
-    assert done.returncode == 0, done.stderr
-    assert "Creating Layer watch" in done.stderr
+    assert "Creating Layer watch" in bodies(capsys.readouterr().err)
 
 
 def test_a_python_layer_that_fails_is_told_and_traced(

@@ -26,6 +26,13 @@ def test_a_place_has_what_layers_carry_on_and_not_their_blobs() -> None:
     assert place.states["lstm"]["h"].shape == (1, 3, 5)
 
 
+def test_constants_are_no_state() -> None:
+    net = net_of(TEXT)
+    net.layers[2].register_buffer("table", torch.ones(2), persistent=False)
+
+    assert set(place_of(net).states) == {"lstm"}
+
+
 def test_from_a_place_the_same_follows_each_time() -> None:
     net = net_of(TEXT)
     net(**BATCH)

@@ -191,6 +191,25 @@ def test_a_blob_shared_in_two_shapes_gets_the_gradients_of_both_layers() -> None
     assert gradient.tolist() == [[11, 22], [31, 12], [21, 32]]
 
 
+def test_backward_before_forward_leaves_statistics_and_what_is_frozen_as_they_are() -> None:
+    text = """
+    force_backward: true
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 4 dim: 3 } } }
+    layer { name: "batch" type: "BatchNorm" bottom: "data" top: "batch" }
+    layer { name: "bn" type: "BN" bottom: "batch" top: "bn"
+            bn_param { slope_filler { value: 2 } frozen: true eps: 3 } }
+    """
+    net = build_stepwise(graph_of(text, train=True))
+    net.storage["data"].data[...] = [[1, 5, 2], [3, 5, 2], [1, 5, 9], [3, 5, 9]]
+    net.storage["bn"].diff[...] = [[1, 0, 0]] + [[0, 0, 0]] * 3
+
+    net.run_back()
+
+    np.testing.assert_allclose(net.storage["batch"].diff[0], [1, 0, 0])
+    np.testing.assert_allclose(net.storage["data"].diff[:3, 0], [0.5, 0, -0.5], atol=1e-4)
+    assert [blob.data.tolist() for blob in net.parameter_blobs[1]] == [[0] * 3, [0] * 3, [0]]
+
+
 RECURRENT = """
 force_backward: true
 layer { name: "x" type: "Input" top: "x" top: "cont"

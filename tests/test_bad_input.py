@@ -248,6 +248,38 @@ def test_a_bad_database(
     assert all(part in message for part in messages), message
 
 
+DATA = 'type: "Data"', 'data_param { source: "db" batch_size: 2 backend: LMDB }'
+IMAGE_DATA = 'type: "ImageData"', 'image_data_param { source: "list.txt" batch_size: 2 }'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(None, "net.prototxt:2:1: 'list.txt': No such file", id="missing"),
+        pytest.param("", "net.prototxt:2:1: list.txt: no images in this list", id="empty"),
+        pytest.param("a.png 0\na.png cat\n", "list.txt:2: label 'cat' is not", id="no label"),
+        pytest.param("b.png 0\n", "net.prototxt:2:1: list.txt:1: could not load 'b", id="first"),
+        pytest.param(
+            "a.png 0\n" * 4 + "b.png 0\n",
+            "list.txt:5: could not load 'b.png': No such file",
+            id="in the middle",
+        ),
+    ],
+)
+def test_a_bad_list_of_images(
+    capsys: pytest.CaptureFixture[str], text: str | None, message: str
+) -> None:
+    for old, new in zip(DATA, IMAGE_DATA, strict=True):
+        edit("net.prototxt", old, new)
+    Path("a.png").write_bytes(encode_image(ramp(4, 5), "png"))
+    if text is not None:
+        Path("list.txt").write_text(text)
+
+    assert main(TRAIN) == 1
+
+    assert message in said(capsys)
+
+
 @pytest.fixture
 def weights(capsys: pytest.CaptureFixture[str]) -> bytes:
     assert main(TRAIN) == 0

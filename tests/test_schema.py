@@ -10,13 +10,35 @@ from caffepy.proto import caffe_pb2
 
 TABLE = Path(__file__).parent / "golden" / "schema" / "caffe.tsv"
 ROWS = list(csv.DictReader(TABLE.read_text().splitlines(), delimiter="\t"))
-OURS = {"RunState", "SourcePosition", "NetPositions"}
-OURS |= {"DetectionOutputParameter", "NonMaximumSuppressionParameter", "SaveOutputParameter"}
-OURS |= {"PSROIPoolingParameter", "PriorBoxParameter", "ROIPoolingParameter"}
-OUR_ENUMS = {"PriorBoxParameter.CodeType"}
+OURS = {"NetPositions", "RunState", "SourcePosition"}
+# Of types of forks.
+OURS |= {
+    "BNParameter",
+    "DetectionOutputParameter",
+    "InterpParameter",
+    "NonMaximumSuppressionParameter",
+    "NormalizeParameter",
+    "PSROIPoolingParameter",
+    "PermuteParameter",
+    "PriorBoxParameter",
+    "ROIPoolingParameter",
+    "ReorgParameter",
+    "SaveOutputParameter",
+    "ShuffleChannelParameter",
+    "SmoothL1LossParameter",
+    "UpsampleParameter",
+}
+OUR_ENUMS = {
+    "PoolNormOrder",
+    "BNParameter.BNMode",
+    "BNParameter.Engine",
+    "BatchNormParameter.Engine",
+    "PriorBoxParameter.CodeType",
+}
 # Fields that only forks have, by their numbers there.
 FORKS = {
-    "LayerParameter": {203, 204},
+    "BatchNormParameter": {5, 6, 7, 15},
+    "LayerParameter": {45, 159, 164, 202, 203, 204, 206},
 }
 TYPES = {
     number: name.removeprefix("TYPE_").lower()

@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[1]
 EXEMPT = {
     "caffepy/__main__.py",  # tests/cli/test_main.py runs it
 }
-# Tests of what all modules of a folder have in common.
-TABLES = {"tests/layers/test_every_layer.py"}
+# Tests of what all modules of a folder have in common, and of the nets of models/.
+TABLES = {"tests/layers/test_every_layer.py", "tests/models/test_models.py"}
 SOURCES = [
     path
     for path in sorted((ROOT / "caffepy").rglob("*.py"))

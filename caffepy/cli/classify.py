@@ -6,6 +6,7 @@ from pathlib import Path
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.log import only_warnings
+from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.weights import log_copies
 from caffepy.errors import DataError
 from caffepy.graph.load import load_graph
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="bgr",
         help="of the net's input (default: bgr, as Caffe's databases have it)",
     )
+    add_pool_norm_order(parser)
     add_gpu(parser)
 
 
@@ -71,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     check_usage(args)
     param, size = settings(args)
     only_warnings()
-    graph = load_graph(args.model, NetState(phase=TEST))
+    graph = load_graph(args.model, NetState(phase=TEST), args.pool_norm_order)
     device = choose_device(args.gpu)
 
     from caffepy.cli.classifier import Classifier

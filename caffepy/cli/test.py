@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
+from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.state import add_state, make_state
 from caffepy.cli.weights import log_copies
 from caffepy.graph.load import load_graph
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_gpu(parser)
     add_state(parser)
+    add_pool_norm_order(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations < 1:
         raise UsageError(f"--iterations is {args.iterations}, and must be at least 1")
 
-    graph = load_graph(args.model, make_state(TEST, args.level, args.stage))
+    state = make_state(TEST, args.level, args.stage)
+    graph = load_graph(args.model, state, args.pool_norm_order)
     device = choose_device(args.gpu)
     for problem in graph.problems:
         log.warning("%s", problem)

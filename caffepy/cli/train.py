@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
+from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.state import add_state
 from caffepy.cli.weights import log_copies
 from caffepy.graph.solver_nets import SolverFile, read_solver
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_gpu(parser)
     add_state(parser, "train net")
+    add_pool_norm_order(parser)
     parser.add_argument(
         "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
     )
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("Need a solver definition to train.\n-solver FILE names it")
     if args.snapshot and args.weights:
         raise UsageError("-snapshot brings its own weights; give it or -weights, but not both")
-    file = read_solver(args.solver)
+    file = read_solver(args.solver, args.pool_norm_order)
     device = choose_device(args.gpu or gpu_of(file.param))
 
     from caffepy.cli.progress import progress

@@ -5,7 +5,7 @@ import argparse
 from caffepy.cli.upgrade import add_files, report_latest, report_written
 from caffepy.errors import ParseError
 from caffepy.graph.upgrade.entry import Entry
-from caffepy.graph.upgrade.passes import upgrade_net
+from caffepy.graph.upgrade.passes import plain_net
 from caffepy.proto import NetParameter
 from caffepy.proto.files import read_binary, write_binary
 from caffepy.proto.position import Position
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     net = Entry(read_binary(args.source, NetParameter), Position(str(args.source)))
     if not (net.message.layer or net.message.layers):
         raise ParseError(f"{args.source}: there is no layer in it; a binary net is expected")
-    upgraded, problems = upgrade_net(net)
+    upgraded, problems = plain_net(net)
     if upgraded is net:
         report_latest(args.source)
     write_binary(args.target, upgraded.message)

@@ -4,7 +4,7 @@ import argparse
 
 from caffepy.cli.upgrade import add_files, report_latest, report_written
 from caffepy.graph.upgrade.entry import Entry
-from caffepy.graph.upgrade.passes import upgrade_net
+from caffepy.graph.upgrade.passes import plain_net
 from caffepy.proto import NetParameter
 from caffepy.proto.files import read_text, write_text
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Upgrade the net, or write it as it is where it needs no upgrade."""
     net = Entry(*read_text(args.source, NetParameter))
-    upgraded, problems = upgrade_net(net)
+    upgraded, problems = plain_net(net)
     if upgraded is net:
         report_latest(args.source)
     write_text(args.target, upgraded.message)

@@ -1,10 +1,11 @@
-"""Work on many items, begun on every core before its results are asked for."""
+"""Work that is begun before its results are asked for."""
 
 import os
+import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,3 +32,32 @@ def begin_ahead(
             yield begun.popleft()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class Ahead(Generic[T]):
+    """What an endless iterator gives, `depth` items of it made in advance, in order.
+
+    One thread makes them, begun by the first `read`. What goes wrong on the way is raised by
+    `read`, again and again. The thread ends with this object, or with the program.
+    """
+
+    def __init__(self, items: Iterator[T], depth: int) -> None:
+        self._items = items
+        self._depth = depth
+        self._begun: deque[Future[T]] = deque()
+        self._thread = ThreadPoolExecutor(1, "reader")
+        end_with(self, self._thread)
+
+    def read(self) -> T:
+        """The next item, waited for where it is not ready."""
+        while len(self._begun) < self._depth:
+            self._begun.append(self._thread.submit(next, self._items))
+        item = self._begun[0].result()
+        self._begun.popleft()
+        self._begun.append(self._thread.submit(next, self._items))
+        return item
+
+
+def end_with(owner: object, pool: ThreadPoolExecutor) -> None:
+    """Let threads end, after what they are doing, when an object is no more."""
+    weakref.finalize(owner, pool.shutdown, wait=False, cancel_futures=True)

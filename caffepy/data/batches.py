@@ -1,166 +1,164 @@
-"""A database's records as batches, read ahead in the background while a net computes."""
+"""Labelled images as batches, read ahead in the background while a net computes."""
 
 import logging
-import os
-import weakref
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caffepy.data.datum import Planes, decode, parse_datum
-from caffepy.data.lmdb import LMDB, Record
+from caffepy.data.ahead import WORKERS, Ahead, end_with
+from caffepy.data.datum import Planes
 from caffepy.data.transform import Draws, Shape, Transform, sized
 from caffepy.errors import DataError
-from caffepy.proto import Datum
 
 logger = logging.getLogger(__name__)
 
-DECODERS = os.cpu_count() or 1  # threads: Pillow decodes without Python's lock
+T = TypeVar("T")
+
+
+class Sample(NamedTuple):
+    """An image (C, H, W) and its label; for messages, where it is from and its name there."""
+
+    image: Planes
+    label: int
+    where: object
+    name: str
+
+
+class Collection(Protocol[T]):
+    """What a stream goes through, epoch after epoch: records, or the files that a list names."""
+
+    def __len__(self) -> int:
+        """How many items an epoch has."""
+
+    def items(self, start: int, step: int) -> Iterator[T]:
+        """Every `step`th item from number `start` on; without end."""
+
+    def load(self, items: Sequence[T], pool: Executor) -> list[Sample]:
+        """The images and labels of some items, in order; what takes long is done by the pool."""
 
 
 @dataclass(frozen=True)
-class Stream:
-    """Which records of a database are read, in the order of their keys, epoch after epoch.
+class Stream(Generic[T]):
+    """Which items of a collection are read: all, in its order, epoch after epoch.
 
-    Record r of the endless stream goes to rank r % world; those before `position` went out before.
+    The first `skip` are passed over. Item r of what follows goes to rank r % world; those before
+    `position` went out before.
     """
 
-    database: LMDB
+    collection: Collection[T]
     seed: int
     rank: int
     world: int
     position: int
+    skip: int = 0
 
-    def records(self) -> Iterator[Record]:
-        """This rank's records."""
-        return self.database.records(self.position + self.rank, self.world)
+    def items(self) -> Iterator[T]:
+        """This rank's items."""
+        return self.collection.items(self.skip + self.position + self.rank, self.world)
+
+    def epoch(self, position: int) -> int:
+        """In which epoch the item at a position is, or would be; the first is 0."""
+        return (self.skip + position) // len(self.collection)
 
 
 class Batch(NamedTuple):
-    """Records stacked: pixels (N, C, h, w), cropped, uint8 or float32; labels (N,), float32."""
+    """Images stacked: pixels (N, C, h, w), cropped, uint8 or float32; labels (N,), float32."""
 
     pixels: Tensor
     labels: Tensor
     draws: Draws
 
 
-class Batches:
+class Batches(Generic[T]):
     """The batches of a stream, `depth` of them prepared ahead, in order.
 
-    Raw records are read by one thread; encoded ones are decoded by `decoders` more. The batches do
-    not depend on how many. What goes wrong on the way is raised by `read`, again and again. The
-    threads end with this object, or with the program.
+    They are read by one thread; files are decoded by `decoders` more. The batches do not depend on
+    how many. What goes wrong on the way is raised by `read`, again and again. The threads end with
+    this object, or with the program.
     """
 
     def __init__(
         self,
-        stream: Stream,
+        stream: Stream[T],
         transform: Transform,
         size: int,
         depth: int,
         pinned: bool = False,
-        decoders: int = DECODERS,
+        decoders: int = WORKERS,
     ) -> None:
         self.position = stream.position
         self._stream = stream
         self._step = size * stream.world
-        self._depth = depth
-        self._ahead: deque[Future[Batch]] = deque()
-        self._pool = ThreadPoolExecutor(decoders, "decoder")
-        self._reader = ThreadPoolExecutor(1, "reader")
-        self._batches = Reader(stream, transform, size, pinned, self._pool).batches()
-        weakref.finalize(self, stop, self._reader, self._pool)
+        pool = ThreadPoolExecutor(decoders, "decoder")
+        self._ahead = Ahead(batches(stream, transform, size, pinned, pool), depth)
+        end_with(self, pool)
 
     def read(self) -> Batch:
         """The next batch, waited for where it is not ready."""
-        while len(self._ahead) < self._depth:
-            self._ahead.append(self._reader.submit(next, self._batches))
-        batch = self._ahead[0].result()
-        self._ahead.popleft()
-        self._ahead.append(self._reader.submit(next, self._batches))
-        self._log_restarts(self.position, self.position + self._step)
+        batch = self._ahead.read()
+        epoch = self._stream.epoch(self.position)
         self.position += self._step
+        if self._stream.rank == 0:
+            for _ in range(self._stream.epoch(self.position) - epoch):
+                logger.info("Restarting data prefetching from start.")
         return batch
 
-    def _log_restarts(self, start: int, end: int) -> None:
-        count = len(self._stream.database)
-        if self._stream.rank == 0:
-            for _ in range(end // count - start // count):
-                logger.info("Restarting data prefetching from start.")
+
+def batches(
+    stream: Stream[T], transform: Transform, size: int, pinned: bool, pool: Executor
+) -> Iterator[Batch]:
+    """The batches of a stream, one after the other, without end."""
+    items = stream.items()
+    offsets = np.arange(size, dtype=np.uint64) * np.uint64(stream.world)
+    first = stream.position + stream.rank
+    while True:
+        samples = stream.collection.load(list(islice(items, size)), pool)
+        yield stack(samples, transform, stream.seed, np.uint64(first) + offsets, pinned)
+        first += size * stream.world
 
 
-def stop(*executors: ThreadPoolExecutor) -> None:
-    """Let threads end after what they are doing."""
-    for executor in executors:
-        executor.shutdown(wait=False, cancel_futures=True)
+def stack(
+    samples: Sequence[Sample],
+    transform: Transform,
+    seed: int,
+    numbers: NDArray[np.uint64],
+    pinned: bool = False,
+) -> Batch:
+    """One batch of samples, each cropped as is drawn for its number; DataError where sizes differ."""
+    images = [sample.image for sample in samples]
+    sizes = np.array([image.shape[1:] for image in images])
+    shape = _shape(samples, transform)
+    draws = transform.draw(seed, numbers, sizes)
+    whole = any(image.dtype != np.uint8 for image in images)
+    pixels = torch.empty(
+        (len(images), *shape),
+        dtype=torch.float32 if whole else torch.uint8,
+        pin_memory=pinned,
+    )
+    _, height, width = shape
+    corners = zip(draws.top.tolist(), draws.left.tolist(), strict=True)
+    for target, image, (top, left) in zip(pixels.numpy(), images, corners, strict=True):
+        target[...] = image[:, top : top + height, left : left + width]
+    labels = torch.tensor([sample.label for sample in samples], dtype=torch.float32)
+    return Batch(pixels, labels, draws)
 
 
-class Reader:
-    """What happens to records, one batch after the other, in one thread."""
-
-    def __init__(
-        self,
-        stream: Stream,
-        transform: Transform,
-        size: int,
-        pinned: bool,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        self._stream = stream
-        self._transform = transform
-        self._size = size
-        self._pinned = pinned
-        self._pool = pool
-
-    def batches(self) -> Iterator[Batch]:
-        """Without end."""
-        records = self._stream.records()
-        offsets = np.arange(self._size, dtype=np.uint64) * np.uint64(self._stream.world)
-        first = self._stream.position + self._stream.rank
-        while True:
-            yield self._batch(list(islice(records, self._size)), np.uint64(first) + offsets)
-            first += self._size * self._stream.world
-
-    def _batch(self, records: list[Record], numbers: NDArray[np.uint64]) -> Batch:
-        datums = [parse_datum(record.value, record) for record in records]
-        images = self._images(records, datums)
-        sizes = np.array([image.shape[1:] for image in images])
-        shape = self._shape(records, images)
-        draws = self._transform.draw(self._stream.seed, numbers, sizes)
-        whole = any(image.dtype != np.uint8 for image in images)
-        pixels = torch.empty(
-            (len(images), *shape),
-            dtype=torch.float32 if whole else torch.uint8,
-            pin_memory=self._pinned,
-        )
-        _, height, width = shape
-        corners = zip(draws.top.tolist(), draws.left.tolist(), strict=True)
-        for target, image, (top, left) in zip(pixels.numpy(), images, corners, strict=True):
-            target[...] = image[:, top : top + height, left : left + width]
-        labels = torch.tensor([datum.label for datum in datums], dtype=torch.float32)
-        return Batch(pixels, labels, draws)
-
-    def _images(self, records: list[Record], datums: list[Datum]) -> list[Planes]:
-        spread = self._pool.map if datums[0].encoded else map
-        color = [self._transform.color] * len(datums)
-        return list(spread(decode, datums, color, records))
-
-    def _shape(self, records: list[Record], images: list[Planes]) -> Shape:
-        """The cropped shape that all records share, which is the first's."""
-        first = images[0].shape
-        shape = self._transform.window(first, records[0])
-        for record, image in zip(records, images, strict=True):
-            if image.shape != first and self._transform.window(image.shape, record) != shape:
-                raise DataError(
-                    f"{self._transform.owner}: {record} is {sized(image.shape)}, but the first of "
-                    f"its batch, {os.fsdecode(records[0].key)!r}, is {sized(first)}"
-                )
-        return shape
+def _shape(samples: Sequence[Sample], transform: Transform) -> Shape:
+    """The cropped shape that all samples share, which is the first's."""
+    first = samples[0].image.shape
+    shape = transform.window(first, samples[0].where)
+    for sample in samples:
+        size = sample.image.shape
+        if size != first and transform.window(size, sample.where) != shape:
+            raise DataError(
+                f"{transform.owner}: {sample.where} is {sized(size)}, but the first of its batch, "
+                f"{samples[0].name!r}, is {sized(first)}"
+            )
+    return shape

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -127,20 +128,31 @@ class HDF5Rows:
 
 
 @contextmanager
-def open_hdf5(path: str | Path, refusal: type[CaffeError] = DataError) -> Iterator["h5py.File"]:
-    """An HDF5 file, open for reading; `refusal` is what a file that cannot be read raises."""
+def open_hdf5(
+    path: str | Path, refusal: type[CaffeError] = DataError, mode: str = "r"
+) -> Iterator["h5py.File"]:
+    """An HDF5 file, open for reading, or as h5py's `mode` says.
+
+    `refusal` is what a file raises that cannot be read, or written.
+    """
+    h5py = import_h5py(path, refusal)
+    try:
+        with h5py.File(path, mode) as opened:
+            yield opened
+    except OSError as error:
+        done = "read" if mode == "r" else "written"
+        raise refusal(f"{path} cannot be {done} as an HDF5 file: {error}") from error
+
+
+def import_h5py(path: str | Path, refusal: type[CaffeError] = DataError) -> ModuleType:
+    """The library for HDF5 files; `refusal`, naming the file it is for, where it is missing."""
     try:
         import h5py
     except ImportError as error:
         raise refusal(
-            f"{path}: reading HDF5 files takes h5py, which is not installed: "
-            "pip install caffepy[hdf5]"
+            f"{path}: HDF5 files take h5py, which is not installed: pip install caffepy[hdf5]"
         ) from error
-    try:
-        with h5py.File(path, "r") as opened:
-            yield opened
-    except OSError as error:
-        raise refusal(f"{path} cannot be read as an HDF5 file: {error}") from error
+    return cast("ModuleType", h5py)
 
 
 def _contents(path: Path, names: list[str]) -> Contents:

@@ -1,5 +1,6 @@
 """What can be said against a net before anything is built: types, counts and wiring."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from caffepy.errors import near
@@ -47,6 +48,11 @@ def _check_type(node: Node) -> Iterator[Problem]:
         yield node.error(f"has {tops} tops for {bottoms} bottoms, {param.type} takes as many")
     if kind.tops is not None and tops not in kind.tops:
         yield node.error(f"has {tops} tops, {param.type} takes {_span(kind.tops)}")
+    if not kind.in_place:
+        for index, blob in enumerate(param.top):
+            if blob in param.bottom:
+                text = f"{param.type} Layer does not allow in-place computation"
+                yield node.error(f"{text}: {blob!r} is bottom and top", "top", index)
     yield from check_fields(node)
 
 
@@ -56,6 +62,8 @@ def _span(counts: range) -> str:
         return str(counts.start)
     if len(counts) == 2:
         return f"{counts[0]} or {counts[1]}"
+    if counts.stop < sys.maxsize:
+        return f"{counts[0]} to {counts[-1]}"
     return f"{counts.start} or more"
 
 

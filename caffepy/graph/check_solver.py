@@ -13,7 +13,8 @@ from caffepy.proto.position import Position
 Complaint = tuple[str, *tuple[str | int, ...]]  # what is wrong, and the field to blame
 
 TRAIN_NETS = ("net", "net_param", "train_net", "train_net_param")
-SOLVER_TYPES = ("SGD",)
+SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
+WITHOUT_MOMENTUM = ("AdaGrad", "RMSProp")
 # The fields each policy needs: Caffe takes them as 0 where they are not set.
 POLICY_FIELDS = {
     "fixed": (),
@@ -42,7 +43,7 @@ MINIMUM = {
 
 def check_solver(param: SolverParameter, position: Position, path: Path) -> list[Problem]:
     """All that is wrong with a solver read from `path`, whose type is said by `type`."""
-    checks = (_check_values, _check_rates, _check_train_net, _check_test_nets)
+    checks = (_check_values, _check_rates, _check_rule, _check_train_net, _check_test_nets)
     problems = [
         Problem("error", str(position.at(*field)), text)
         for check in checks
@@ -73,15 +74,24 @@ def _check_values(param: SolverParameter) -> Iterator[Complaint]:
 
 
 def _check_rates(param: SolverParameter) -> Iterator[Complaint]:
-    """The fields that the learning rate and the gradient pass through."""
+    """The fields that the learning rate is computed from."""
     given = set_fields(param)
     for name in POLICY_FIELDS.get(param.lr_policy, ()):
         if name not in given:
             yield f"{name} is missing: lr_policy {param.lr_policy!r} needs it", "lr_policy"
     if param.lr_policy == "step" and "stepsize" in given and param.stepsize < 1:
         yield f"stepsize is {param.stepsize}, must be 1 or more", "stepsize"
-    if not 0 <= param.momentum < 1:
-        yield f"momentum is {param.momentum:g}, must be 0 or more and below 1", "momentum"
+
+
+def _check_rule(param: SolverParameter) -> Iterator[Complaint]:
+    """The numbers of the update rule."""
+    for name in ("momentum", "momentum2", "rms_decay"):
+        value = getattr(param, name)
+        if not 0 <= value < 1:
+            yield f"{name} is {value:g}, must be 0 or more and below 1", name
+    if param.momentum and param.type in WITHOUT_MOMENTUM:
+        text = f"Momentum cannot be used with {param.type}."
+        yield f"{text} It is {param.momentum:g}; leave it out", "momentum"
     if param.clip_gradients == 0 or math.isnan(param.clip_gradients):
         text = f"clip_gradients is {param.clip_gradients:g}: no gradient would be left"
         yield f"{text}; give the largest norm allowed, or -1 for none", "clip_gradients"

@@ -10,8 +10,29 @@ from caffepy.graph.problem import Problem
 from caffepy.proto import TRAIN
 
 # In V1 files these moved to transform_param by themselves; in the current format they do nothing.
-MOVED = {"data_param": ("scale", "mean_file", "crop_size", "mirror")}
-LEARNED = ("Convolution", "InnerProduct")  # types whose first blob is filled by weight_filler
+MOVED = {
+    "data_param": ("scale", "mean_file", "crop_size", "mirror"),
+    "image_data_param": ("scale", "mean_file", "crop_size", "mirror"),
+    "window_data_param": ("mean_file", "crop_size", "mirror"),
+}
+# What a type does not read of a message that it does read.
+OTHERS = ("source", "batch_size", "backend", "rand_skip", "force_encoded_color")
+UNREAD = {
+    ("ImageData", "data_param"): OTHERS,
+    ("ImageData", "transform_param"): ("force_color", "force_gray"),
+    ("WindowData", "data_param"): OTHERS,
+    ("WindowData", "transform_param"): ("force_color", "force_gray", "scale"),
+    ("MemoryData", "transform_param"): ("force_color", "force_gray"),
+}
+# Types whose first blob is filled by weight_filler.
+LEARNED = (
+    "Convolution",
+    "ConvolutionDepthwise",
+    "Deconvolution",
+    "DepthwiseConvolution",
+    "Embed",
+    "InnerProduct",
+)
 
 
 def set_fields(message: Message) -> list[str]:
@@ -25,15 +46,20 @@ def check_fields(node: Node) -> Iterator[Problem]:
     for field, value in node.param.ListFields():
         if field.name.endswith("_param") and field.name not in read:
             yield node.warning(f"a {node.param.type} layer does not read {field.name}", field.name)
-        elif field.name in MOVED:
-            yield from _moved(node, field.name, value)
+        elif isinstance(value, Message):
+            yield from _check_inner(node, field.name, value)
 
 
-def _moved(node: Node, message: str, value: Message) -> Iterator[Problem]:
+def _check_inner(node: Node, message: str, value: Message) -> Iterator[Problem]:
+    """Fields of a message that is read which are not."""
+    unread = UNREAD.get((node.param.type, message), ())
     for name in set_fields(value):
-        if name in MOVED[message]:
+        if name in MOVED.get(message, ()):
             text = f"{message}.{name} does nothing in this format; use transform_param.{name}"
             yield node.error(text, message, name)
+        elif name in unread:
+            text = f"a {node.param.type} layer does not read {message}.{name}"
+            yield node.warning(text, message, name)
 
 
 def check_fillers(nodes: Sequence[Node]) -> Iterator[Problem]:

@@ -7,21 +7,25 @@ from caffepy.errors import NetError
 from caffepy.graph.check import check_nodes, check_rules
 from caffepy.graph.graph import AUTOMATIC, Graph, Node
 from caffepy.graph.kinds import KINDS
+from caffepy.graph.pool_norm import reorder
 from caffepy.graph.problem import Problem, refuse_errors
 from caffepy.graph.rules import filter_nodes
 from caffepy.graph.splits import insert_splits
 from caffepy.graph.upgrade import inputs
 from caffepy.graph.upgrade.entry import Entry
 from caffepy.graph.upgrade.passes import upgrade_net
-from caffepy.proto import NetParameter, NetState, Phase
+from caffepy.proto import NetParameter, NetState, Phase, PoolNormOrder
 from caffepy.proto.files import read_text
 from caffepy.proto.position import Position
 
 
-def load_graph(path: str | Path, state: NetState) -> Graph:
+def load_graph(
+    path: str | Path, state: NetState, pool_norm_order: PoolNormOrder | None = None
+) -> Graph:
     """The graph of a net's prototxt in a state.
 
-    What `state` sets takes the place of the file's own `state`; stages add up.
+    What `state` sets takes the place of the file's own `state`; stages add up. pool_norm_order,
+    where given, takes the place of the file's own.
 
     Raises:
         ParseError: the file is missing, or is no net.
@@ -31,14 +35,20 @@ def load_graph(path: str | Path, state: NetState) -> Graph:
     merged = NetState()
     merged.CopyFrom(net.state)
     merged.MergeFrom(state)
-    return make_graph(net, position, merged)
+    return make_graph(net, position, merged, pool_norm_order)
 
 
-def make_graph(net: NetParameter, position: Position, state: NetState) -> Graph:
+def make_graph(
+    net: NetParameter,
+    position: Position,
+    state: NetState,
+    pool_norm_order: PoolNormOrder | None = None,
+) -> Graph:
     """The graph of a net in exactly this state, whatever the net's own `state` is.
 
     A net in an older format is upgraded, be it of a file or inside a solver; each layer keeps its
     place in the file. The message itself is not changed.
+    pool_norm_order, where given, takes the place of the net's own.
 
     Raises NetError, with a line for each thing wrong.
     """
@@ -51,7 +61,10 @@ def make_graph(net: NetParameter, position: Position, state: NetState) -> Graph:
     layers = [Node(param, position.at("layer", i)) for i, param in enumerate(net.layer)]
     kept, left_out = filter_nodes(layers, complete)
     _name_automatic_tops(kept)
-    problems = [*inputs.check(given), *lost, *check_rules(layers), *check_nodes(kept, left_out)]
+    order = net.pool_norm_order if pool_norm_order is None else pool_norm_order
+    ordered, obstacles = reorder(kept, order)
+    problems = [*inputs.check(given), *lost, *check_rules(layers), *obstacles]
+    problems += check_nodes(ordered, left_out)
     if not kept:
         problems.append(Problem("error", str(position), _no_layers(net, complete)))
     return Graph(
@@ -61,7 +74,7 @@ def make_graph(net: NetParameter, position: Position, state: NetState) -> Graph:
         force_backward=net.force_backward,
         debug_info=net.debug_info,
         problems=refuse_errors(problems, NetError),
-        nodes=tuple(insert_splits(kept)),
+        nodes=tuple(insert_splits(ordered)),
     )
 
 

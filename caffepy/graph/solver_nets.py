@@ -11,28 +11,33 @@ from caffepy.graph.load import make_graph
 from caffepy.graph.problem import Problem, refuse_errors
 from caffepy.graph.upgrade.entry import Entry
 from caffepy.graph.upgrade.passes import upgrade_type
-from caffepy.proto import TEST, TRAIN, NetParameter, NetState, Phase, SolverParameter
+from caffepy.proto import TEST, TRAIN, NetParameter, NetState, Phase, PoolNormOrder, SolverParameter
 from caffepy.proto.files import read_text
 from caffepy.proto.position import Position
 
 
 @dataclass(frozen=True)
 class SolverFile:
-    """A solver's message, checked, and where it was read from; problems: warnings to show."""
+    """A solver's message, checked, and where it was read from.
+
+    problems: warnings to show. pool_norm_order: takes the place of its nets' own, None leaves it.
+    """
 
     param: SolverParameter
     position: Position
     path: Path
     problems: tuple[Problem, ...]
+    pool_norm_order: PoolNormOrder | None
 
 
 _Source = tuple[NetParameter, Position]
 
 
-def read_solver(path: str | Path) -> SolverFile:
+def read_solver(path: str | Path, pool_norm_order: PoolNormOrder | None = None) -> SolverFile:
     """Read and check a solver's prototxt.
 
     Paths in it count from the current folder, as in Caffe. `solver_type` is read as `type`.
+    pool_norm_order, where given, takes the place of what the nets say.
 
     Raises:
         ParseError: the file is missing, or is no solver.
@@ -41,7 +46,8 @@ def read_solver(path: str | Path) -> SolverFile:
     solver = upgrade_type(Entry(*read_text(path, SolverParameter)))
     param, position = solver.message, solver.position
     problems = check_solver(param, position, Path(path))
-    return SolverFile(param, position, Path(path), refuse_errors(problems, SolverError))
+    warnings = refuse_errors(problems, SolverError)
+    return SolverFile(param, position, Path(path), warnings, pool_norm_order)
 
 
 def train_graph(solver: SolverFile, level: int = 0, stages: Sequence[str] = ()) -> Graph:
@@ -58,7 +64,7 @@ def train_graph(solver: SolverFile, level: int = 0, stages: Sequence[str] = ()) 
         source = param.train_net_param, position.at("train_net_param")
     else:
         source = _generic_net(solver)
-    return _graph(source, TRAIN, _add(param.train_state, level, stages))
+    return _graph(solver, source, TRAIN, _add(param.train_state, level, stages))
 
 
 def test_graphs(solver: SolverFile) -> list[Graph]:
@@ -77,7 +83,8 @@ def test_graphs(solver: SolverFile) -> list[Graph]:
     sources += [read_text(name, NetParameter) for name in param.test_net]
     sources += [_generic_net(solver) for _ in range(count_test_nets(param) - len(sources))]
     states = list(param.test_state) if param.test_state else [NetState()] * len(sources)
-    return [_graph(source, TEST, state) for source, state in zip(sources, states, strict=True)]
+    pairs = zip(sources, states, strict=True)
+    return [_graph(solver, source, TEST, state) for source, state in pairs]
 
 
 def _generic_net(solver: SolverFile) -> _Source:
@@ -97,10 +104,10 @@ def _add(state: NetState, level: int, stages: Sequence[str]) -> NetState:
     return result
 
 
-def _graph(source: _Source, phase: Phase, state: NetState) -> Graph:
+def _graph(solver: SolverFile, source: _Source, phase: Phase, state: NetState) -> Graph:
     """The graph of a net: the phase gives way to the net's own state, and both to `state`."""
     net, position = source
     merged = NetState(phase=phase)
     merged.MergeFrom(net.state)
     merged.MergeFrom(state)
-    return make_graph(net, position, merged)
+    return make_graph(net, position, merged, solver.pool_norm_order)

@@ -1,11 +1,11 @@
 """Convolution: filters slid over the spatial axes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from caffepy.layers.axis import axis_from_front
 from caffepy.layers.layer import Layer, Shape, register
@@ -46,6 +46,14 @@ def read_geometry(layer: Layer, axes: int) -> Geometry:
     return Geometry(kernel, stride, pad, dilation)
 
 
+def require_room(layer: Layer, geometry: Geometry, spatial: Shape) -> None:
+    """Raise LayerError where the filter does not fit into the spatial axes and their padding."""
+    extent, pad = geometry.extent, geometry.pad
+    if any(n + 2 * p < e for n, p, e in zip(spatial, pad, extent, strict=True)):
+        text = f"a kernel that reaches over {extent} does not fit into a bottom of {spatial}"
+        raise layer.error(f"{text} padded by {pad} on each side", "convolution_param")
+
+
 UNSET = {"kernel_size": 0, "stride": 1, "pad": 0, "dilation": 1}
 
 
@@ -73,6 +81,96 @@ def _read(layer: Layer, axes: int, field: str, each: Sequence[int], sides: Shape
 CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
+class Layout(NamedTuple):
+    """Where filters lie on a bottom.
+
+    dims: how many axes it has. axis: that of its channels; the axes before it make up the batch,
+    those behind it are spatial.
+    """
+
+    dims: int
+    axis: int
+    channels: int
+    geometry: Geometry
+
+    def require(self, layer: Layer, *bottoms: Tensor) -> Shape:
+        """The spatial axes of the bottoms; LayerError where they do not suit the filters."""
+        shapes = [tuple(bottom.shape) for bottom in bottoms]
+        if len(set(shapes)) > 1:
+            raise layer.error(f"the bottoms must have one shape, they have {shapes}")
+        if len(shapes[0]) != self.dims or shapes[0][self.axis] != self.channels:
+            raise layer.error(
+                "Input size incompatible with convolution kernel: the bottom's shape is "
+                f"{shapes[0]}, must have {self.dims} axes with {self.channels} channels on axis "
+                f"{self.axis}"
+            )
+        return shapes[0][self.axis + 1 :]
+
+
+def read_layout(layer: Layer, bottom: Shape) -> Layout:
+    """What `convolution_param` makes of a bottom; LayerError where it does not suit it."""
+    conv = layer.param.convolution_param
+    axis = axis_from_front(layer, conv.axis, bottom, "convolution_param.axis")
+    axes = len(bottom) - axis - 1
+    if axes > max(CONVOLVE):
+        text = f"{axes} spatial axes follow axis {axis} of {bottom}, at most 3 may"
+        raise layer.error(text, "convolution_param.axis")
+    return Layout(len(bottom), axis, bottom[axis], read_geometry(layer, axes))
+
+
+def require_groups(layer: Layer, channels: int) -> None:
+    """Raise LayerError unless `group` divides the channels of bottom and top, and there are any."""
+    conv = layer.param.convolution_param
+    if conv.num_output < 1:
+        text = "num_output is missing or 0, must be at least 1"
+        raise layer.error(text, "convolution_param.num_output")
+    if conv.group < 1 or channels % conv.group or conv.num_output % conv.group:
+        text = f"group is {conv.group}, must divide the bottom's {channels} channels"
+        raise layer.error(f"{text} and num_output {conv.num_output}", "convolution_param.group")
+
+
+def fill_filters(
+    layer: Layer, shape: Shape, outputs: int
+) -> tuple[nn.Parameter, nn.Parameter | None]:
+    """The weight, of this shape, and the bias (outputs,), or None without `bias_term`."""
+    conv = layer.param.convolution_param
+    weight = layer.filled(conv.weight_filler, shape, "convolution_param.weight_filler")
+    if not conv.bias_term:
+        return weight, None
+    return weight, layer.filled(conv.bias_filler, (outputs,), "convolution_param.bias_filler")
+
+
+def over_items(run: Callable[[Tensor], Tensor], x: Tensor, axis: int) -> Tensor:
+    """`run`, which takes one axis of items, over an x that has the `axis` first axes for them."""
+    if axis == 1:
+        return run(x)
+    outer = x.shape[:axis]
+    y = run(x.reshape(math.prod(outer), *x.shape[axis:]))
+    return y.reshape(*outer, *y.shape[1:])
+
+
+def over_bottoms(
+    run: Callable[[Tensor], Tensor], bottoms: Sequence[Tensor], axis: int
+) -> Tensor | tuple[Tensor, ...]:
+    """One top a bottom, made by `over_items`."""
+    tops = tuple(over_items(run, x, axis) for x in bottoms)
+    return tops if len(tops) > 1 else tops[0]
+
+
+def convolve(
+    bottoms: Sequence[Tensor], weight: Tensor, bias: Tensor | None, layout: Layout, group: int
+) -> Tensor | tuple[Tensor, ...]:
+    """The cross-correlation of each bottom with the filters."""
+    kernel, stride, pad, dilation = layout.geometry
+
+    def run(x: Tensor) -> Tensor:
+        if not kernel:
+            return F.conv1d(x.unsqueeze(-1), weight.unsqueeze(-1), bias, groups=group).squeeze(-1)
+        return CONVOLVE[len(kernel)](x, weight, bias, stride, pad, dilation, group)
+
+    return over_bottoms(run, bottoms, layout.axis)
+
+
 @register("Convolution")
 class Convolution(Layer):
     """Cross-correlation with filters over a window of the spatial axes, plus a bias.
@@ -88,65 +186,14 @@ class Convolution(Layer):
     def __init__(self, param: LayerParameter, *bottoms: Shape) -> None:
         super().__init__(param, *bottoms)
         conv = param.convolution_param
-        self.dims = len(bottoms[0])
-        self.axis = axis_from_front(self, conv.axis, bottoms[0], "convolution_param.axis")
-        self.channels = bottoms[0][self.axis]
-        axes = self.dims - self.axis - 1
-        if axes > max(CONVOLVE):
-            text = f"{axes} spatial axes follow axis {self.axis} of {bottoms[0]}, at most 3 may"
-            raise self.error(text, "convolution_param.axis")
-        self.geometry = read_geometry(self, axes)
+        self.layout = read_layout(self, bottoms[0])
         self.group = conv.group
-        self._check_groups()
-        shape = (conv.num_output, self.channels // conv.group, *self.geometry.kernel)
-        self.weight = self.filled(conv.weight_filler, shape, "convolution_param.weight_filler")
-        self.bias = (
-            self.filled(conv.bias_filler, shape[:1], "convolution_param.bias_filler")
-            if conv.bias_term
-            else None
-        )
-
-    def _check_groups(self) -> None:
-        outputs = self.param.convolution_param.num_output
-        if outputs < 1:
-            text = "num_output is missing or 0, must be at least 1"
-            raise self.error(text, "convolution_param.num_output")
-        if self.group < 1 or self.channels % self.group or outputs % self.group:
-            text = f"group is {self.group}, must divide the bottom's {self.channels} channels"
-            raise self.error(f"{text} and num_output {outputs}", "convolution_param.group")
+        require_groups(self, self.layout.channels)
+        depth = self.layout.channels // conv.group
+        shape = (conv.num_output, depth, *self.layout.geometry.kernel)
+        self.weight, self.bias = fill_filters(self, shape, conv.num_output)
 
     def forward(self, *bottoms: Tensor) -> Tensor | tuple[Tensor, ...]:
-        shapes = [tuple(bottom.shape) for bottom in bottoms]
-        self._check_input(shapes[0])
-        if len(bottoms) == 1:
-            return self._convolve(bottoms[0])
-        if len(set(shapes)) > 1:
-            raise self.error(f"the bottoms must have one shape, they have {shapes}")
-        return tuple(map(self._convolve, bottoms))
-
-    def _convolve(self, x: Tensor) -> Tensor:
-        if self.axis != 1:
-            outer = x.shape[: self.axis]
-            y = self._convolve_batch(x.reshape(math.prod(outer), *x.shape[self.axis :]))
-            return y.reshape(*outer, *y.shape[1:])
-        return self._convolve_batch(x)
-
-    def _convolve_batch(self, x: Tensor) -> Tensor:
-        kernel, stride, pad, dilation = self.geometry
-        if not kernel:
-            x, weight = x.unsqueeze(-1), self.weight.unsqueeze(-1)
-            return F.conv1d(x, weight, self.bias, groups=self.group).squeeze(-1)
-        convolve = CONVOLVE[len(kernel)]
-        return convolve(x, self.weight, self.bias, stride, pad, dilation, self.group)
-
-    def _check_input(self, shape: Shape) -> None:
-        if len(shape) != self.dims or shape[self.axis] != self.channels:
-            raise self.error(
-                f"Input size incompatible with convolution kernel: the bottom's shape is {shape}, "
-                f"must have {self.dims} axes with {self.channels} channels on axis {self.axis}"
-            )
-        extent, pad = self.geometry.extent, self.geometry.pad
-        spatial = shape[self.axis + 1 :]
-        if any(n + 2 * p < e for n, p, e in zip(spatial, pad, extent, strict=True)):
-            text = f"a kernel that reaches over {extent} does not fit into a bottom of {spatial}"
-            raise self.error(f"{text} padded by {pad} on each side", "convolution_param")
+        spatial = self.layout.require(self, *bottoms)
+        require_room(self, self.layout.geometry, spatial)
+        return convolve(bottoms, self.weight, self.bias, self.layout, self.group)

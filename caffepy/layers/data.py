@@ -7,8 +7,10 @@ from torch import Tensor
 from caffepy.data.batches import Batches, Stream
 from caffepy.data.datum import decode, parse_datum
 from caffepy.data.lmdb import LMDB, find_backend
+from caffepy.data.records import Records
 from caffepy.data.transform import Transform
 from caffepy.layers.layer import Shape, Source, SourceLayer, register
+from caffepy.layers.prefetch import prefetch_depth
 from caffepy.proto import DataParameter, LayerParameter
 
 logger = logging.getLogger(__name__)
@@ -36,23 +38,23 @@ class Data(SourceLayer):
             raise self.error(
                 "batch_size must be 1 or more; it is 0 or missing", "data_param.batch_size"
             )
-        if not data.prefetch:
-            raise self.error("prefetch must be 1 or more; it is 0", "data_param.prefetch")
-        owner = f"layer {param.name!r} ({param.type})"
-        self._transform = Transform(param.transform_param, source.training, source.device, owner)
+        depth = prefetch_depth(self)
+        self._transform = Transform(
+            param.transform_param, source.training, source.device, self.full_name
+        )
         self._check_backend(data)
-        rank, world = (source.rank, source.world) if source.training else (0, 1)
-        self._stream = Stream(LMDB(data.source), source.seed, rank, world, source.position)
+        records = Records(LMDB(data.source), self._transform.color)
+        self._stream = Stream(records, source.seed, *source.share, source.position)
         self._batches = Batches(
             self._stream,
             self._transform,
             data.batch_size,
-            data.prefetch,
+            depth,
             pinned=source.device.type == "cuda",
         )
         for field in ("rand_skip", "force_encoded_color"):
             if data.HasField(field):
-                logger.warning("%s: data_param.%s does nothing, as in Caffe", owner, field)
+                logger.warning("%s: data_param.%s does nothing, as in Caffe", self.full_name, field)
 
     def _check_backend(self, data: DataParameter) -> None:
         found = find_backend(data.source)
@@ -83,12 +85,12 @@ class Data(SourceLayer):
 
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:
         """The shapes of the next batch, from its first record."""
-        record = next(self._stream.records())
+        record = next(self._stream.items())
         datum = parse_datum(record.value, record)
         color = self._transform.color
         if color is not None and not datum.encoded:
             logger.warning(
-                "%s: force_color and force_gray do nothing to raw records", self._transform.owner
+                "%s: force_color and force_gray do nothing to raw records", self.full_name
             )
         image = self._transform.window(decode(datum, color, record).shape, record)
         count = self.param.data_param.batch_size

@@ -33,6 +33,9 @@ class Input(SourceLayer):
     def read(self) -> tuple[Tensor, ...]:
         return tuple(torch.zeros(shape, device=self.source.device) for shape in self.top_shapes())
 
+    def constants(self) -> tuple[Tensor | None, ...]:
+        return self.read()
+
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:
         """The shapes of the tops, from the message."""
         if not self.shapes:

@@ -1,7 +1,7 @@
 """The base of every layer, and the registry from Caffe's type names to layers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar, cast
 
 import torch
@@ -56,12 +56,17 @@ class Layer(nn.Module):
 
     def error(self, text: str, field: str = "") -> LayerError:
         """The error to raise: names the layer; `field` says which field is to blame."""
-        return LayerError(f"layer {self.param.name!r} ({self.param.type}): {text}", field)
+        return LayerError(f"{self.full_name}: {text}", field)
+
+    @property
+    def full_name(self) -> str:
+        """The layer's name and type, for messages."""
+        return f"layer {self.param.name!r} ({self.param.type})"
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a layer without bottoms is told besides its message.
+    """What a source layer is told besides its message.
 
     seed: the run's; rank and world: which of how many processes this is, for dealing records;
     position: how many records were read before, by an earlier run.
@@ -74,9 +79,14 @@ class Source:
     world: int = 1
     position: int = 0
 
+    @property
+    def share(self) -> tuple[int, int]:
+        """The rank, and of how many, by which records are dealt out: all go to all but in training."""
+        return (self.rank, self.world) if self.training else (0, 1)
+
 
 class SourceLayer(Layer):
-    """A layer without bottoms: `read()` makes its tops; the net calls it before `forward`."""
+    """A layer that data comes from: `read()` makes its tops; the net calls it before `forward`."""
 
     def __init__(self, param: LayerParameter, source: Source) -> None:
         super().__init__(param)
@@ -87,9 +97,20 @@ class SourceLayer(Layer):
         """How many records have been handed out; 0 where there is nothing to count."""
         return 0
 
+    def moved(self, position: int, seed: int) -> "SourceLayer":
+        """The layer that goes on after so many records, drawing from `seed`; may be this one."""
+        return build_source(self.param, replace(self.source, position=position, seed=seed))
+
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`: one tensor a top."""
         raise NotImplementedError
+
+    def constants(self) -> tuple[Tensor | None, ...]:
+        """By top, the numbers that every batch has, or None where batches differ.
+
+        A net whose blobs last puts them there once, so that what a script writes over them stays.
+        """
+        return (None,) * len(self.param.top)
 
     def forward(self) -> tuple[Tensor, ...]:
         return self.read()
@@ -150,5 +171,5 @@ def build(param: LayerParameter, *bottoms: Shape) -> Layer:
 
 
 def build_source(param: LayerParameter, source: Source) -> SourceLayer:
-    """The layer without bottoms that a message describes."""
+    """The source layer that a message describes."""
     return cast("type[SourceLayer]", layer_class(param))(param, source)

@@ -37,6 +37,18 @@ class Axis(NamedTuple):
         return self.pad <= self.kernel // 2 and self.last < self.size + self.pad
 
 
+def lay(size: int, kernel: int, stride: int, pad: int, *, floor: bool, clip: bool) -> Axis:
+    """As many windows as fit into `size` and its padding, the last rounded off or up.
+
+    clip: leave out a window that would start behind the end and its padding.
+    """
+    rest = size + 2 * pad - kernel
+    windows = (rest // stride if floor else -(-rest // stride)) + 1
+    if clip and (windows - 1) * stride >= size + pad:
+        windows -= 1
+    return Axis(size, kernel, stride, pad, windows)
+
+
 class Grid(NamedTuple):
     """The windows over a plane; `ceil` as in torch, for the case that torch lays the same."""
 
@@ -130,8 +142,9 @@ class Pooling(Layer):
 
     Bottom:  x (N, C, H, W).
     Tops:    y (N, C, PH, PW), PH = round((H + 2 pad - kernel) / stride) + 1, rounded up unless
-             `round_mode` is FLOOR; with any padding, less one if the last window would start
-             behind the plane and its padding. Without padding such a window is kept, and empty.
+             `round_mode` is FLOOR, or `ceil_mode`, which forks have for it, is false; with any
+             padding, less one if the last window would start behind the plane and its padding.
+             Without padding such a window is kept, and empty.
              For MAX also the index h W + w of each maximum in its plane, as a float, -1 where the
              window is empty; it has no gradient.
     STOCHASTIC samples in training and gives the expected value in testing.
@@ -143,7 +156,10 @@ class Pooling(Layer):
         super().__init__(param, bottom)
         pool = param.pooling_param
         self.method = pool.pool
-        self.floor = pool.round_mode == PoolingParameter.FLOOR
+        if pool.HasField("ceil_mode") and pool.HasField("round_mode"):
+            text = "ceil_mode and round_mode are both set, and say the same: give one of them"
+            raise self.error(text, "pooling_param.ceil_mode")
+        self.floor = pool.round_mode == PoolingParameter.FLOOR or not pool.ceil_mode
         self.whole = pool.global_pooling
         self.mask = len(param.top) > 1
         self.kernel = self._read("kernel_size", pool.kernel_size, (pool.kernel_h, pool.kernel_w))
@@ -204,16 +220,12 @@ class Pooling(Layer):
             text = "Input must have 4 axes, corresponding to (num, channels, height, width)"
             raise self.error(f"{text}; the bottom's shape is {shape}")
         kernel = (shape[2], shape[3]) if self.whole else self.kernel
-        rows, columns = (self._axis(shape[2 + i], kernel[i], i) for i in range(2))
+        clip = self.pad != (0, 0)
+        rows, columns = (
+            lay(shape[2 + i], kernel[i], self.stride[i], self.pad[i], floor=self.floor, clip=clip)
+            for i in range(2)
+        )
         if rows.windows < 1 or columns.windows < 1:
             text = f"a kernel of {kernel} does not fit into a bottom of {shape[2:]}"
             raise self.error(f"{text} padded by {self.pad} on each side", "pooling_param")
         return Grid(rows, columns, not self.floor)
-
-    def _axis(self, size: int, kernel: int, index: int) -> Axis:
-        stride, pad = self.stride[index], self.pad[index]
-        rest = size + 2 * pad - kernel
-        windows = (rest // stride if self.floor else -(-rest // stride)) + 1
-        if self.pad != (0, 0) and (windows - 1) * stride >= size + pad:
-            windows -= 1
-        return Axis(size, kernel, stride, pad, windows)

@@ -1,48 +1,36 @@
 """SoftmaxWithLoss: the loss of a classifier."""
 
 import math
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from caffepy.layers.axis import axis_from_front
+from caffepy.layers.clamp import clamp_value
+from caffepy.layers.class_weight import class_weight_of, require_one_weight_a_class
+from caffepy.layers.items import require_same_items
 from caffepy.layers.labels import labels_of, require_known_labels, require_one_label_an_item
 from caffepy.layers.layer import Layer, Shape, register
-from caffepy.proto import LayerParameter, LossParameter
+from caffepy.layers.normalization import normalization_of, normalizer
+from caffepy.proto import LayerParameter
 
 LARGEST_LOSS = -math.log(torch.finfo(torch.float32).tiny)  # 87.3365: where Caffe stops counting
 
 
-class _Capped(torch.autograd.Function):
-    """min(loss, LARGEST_LOSS), with the gradient of the loss itself."""
-
-    @staticmethod
-    def forward(_ctx: object, loss: Tensor) -> Tensor:
-        return loss.clamp(max=LARGEST_LOSS)
-
-    @staticmethod
-    def backward(_ctx: object, gradient: Tensor) -> Tensor:
-        return gradient
-
-
-def capped_costs(scores: Tensor, target: Tensor, axis: int) -> Tensor:
+def capped_costs(scores: Tensor, target: Tensor, axis: int, smoothing: float = 0) -> Tensor:
     """What each item costs: -log softmax(scores)[target], at most LARGEST_LOSS.
 
+    Of a `smoothing` e it is (1 - e) of that and e of the mean over the classes.
     scores: (*outer, C, *inner), C at `axis`; target: int64, of that shape, with 1 for C; so is the
     result, in float32 where the scores have fewer bits, as under autocast.
     """
     dtype = torch.promote_types(scores.dtype, torch.float32)
-    costs = -F.log_softmax(scores, axis, dtype=dtype).gather(axis, target)
-    return cast("Tensor", _Capped.apply(costs))
-
-
-def normalization_of(loss: LossParameter) -> LossParameter.NormalizationMode:
-    """What to divide by: `normalization`, or the older `normalize` where that alone is given."""
-    if loss.HasField("normalize") and not loss.HasField("normalization"):
-        return LossParameter.VALID if loss.normalize else LossParameter.BATCH_SIZE
-    return loss.normalization
+    logarithms = F.log_softmax(scores, axis, dtype=dtype)
+    costs = -logarithms.gather(axis, target)
+    if smoothing:
+        costs = (1 - smoothing) * costs - smoothing * logarithms.mean(axis, keepdim=True)
+    return clamp_value(costs, high=LARGEST_LOSS)
 
 
 @register("SoftmaxWithLoss")
@@ -55,11 +43,19 @@ class SoftmaxWithLoss(Layer):
     product of the axes before `axis` (BATCH_SIZE) or 1 (NONE). A label of no class makes the loss
     NaN.
 
+    Beyond Caffe, of loss_param: `class_weight`, a number a class, multiplies what each item costs
+    by the weight of its label; Z still counts items, and does not sum weights. `label_smoothing` e,
+    0 or more and below 1, takes for onehot(label) the target t = (1 - e) onehot(label) + e / C: an
+    item costs the sum over the classes of -t log p. With both, the weight is that of the label, for
+    all of the item's cost.
+
     Bottom:  scores (*outer, C, *inner), C at `axis`; labels, prod(outer) * prod(inner) whole
              numbers in 0 to C - 1, whose first axis is that of the scores; they get no gradient.
     Top:     loss (); and, where a second top is named, the probabilities, of the scores' shape.
     Source:  caffe/src/caffe/layers/softmax_loss_layer.cpp
     """
+
+    class_weight: Tensor | None
 
     def __init__(self, param: LayerParameter, scores: Shape, labels: Shape) -> None:
         super().__init__(param)
@@ -67,6 +63,13 @@ class SoftmaxWithLoss(Layer):
         self.axis = axis_from_front(self, param.softmax_param.axis, scores, "softmax_param.axis")
         self.ignore = loss.ignore_label if loss.HasField("ignore_label") else None
         self.normalization = normalization_of(loss)
+        self.smoothing = loss.label_smoothing
+        if not 0 <= self.smoothing < 1:
+            raise self.error(
+                f"label_smoothing is {self.smoothing:g}; 0 or more and below 1 is allowed",
+                "loss_param.label_smoothing",
+            )
+        self.register_buffer("class_weight", class_weight_of(self), persistent=False)
         self.gives_probabilities = len(param.top) > 1
         self._require_shapes(scores, labels)
 
@@ -77,25 +80,14 @@ class SoftmaxWithLoss(Layer):
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         self._require_shapes(tuple(scores.shape), tuple(labels.shape))
         target, known, ignored = labels_of(scores, labels, self.axis, self.ignore)
-        costs = capped_costs(scores, target, self.axis)
+        costs = capped_costs(scores, target, self.axis, self.smoothing)
+        if self.class_weight is not None:
+            costs = self.class_weight[target] * costs
         costs = torch.where(ignored, 0, torch.where(known, costs, math.nan))
-        loss = costs.sum() / self._normalizer(ignored)
+        loss = costs.sum() / normalizer(self.normalization, ignored, self.axis)
         return (loss, F.softmax(scores, self.axis)) if self.gives_probabilities else loss
-
-    def _normalizer(self, ignored: Tensor) -> Tensor | int:
-        match self.normalization:
-            case LossParameter.VALID:
-                return (~ignored).sum().clamp(min=1)
-            case LossParameter.FULL:
-                return max(1, ignored.numel())
-            case LossParameter.BATCH_SIZE:
-                return max(1, math.prod(ignored.shape[: self.axis]))
-            case _:
-                return 1
 
     def _require_shapes(self, scores: Shape, labels: Shape) -> None:
         require_one_label_an_item(self, scores, labels, self.axis)
-        if scores[:1] != labels[:1]:
-            raise self.error(
-                f"scores of shape {scores} and labels of shape {labels} differ in their first axis"
-            )
+        require_same_items(self, scores, labels)
+        require_one_weight_a_class(self, self.class_weight, scores[self.axis])

@@ -6,7 +6,15 @@ import torch
 
 from caffepy.errors import DataError, LayerError
 from caffepy.graph.graph import Graph, Node
-from caffepy.layers.layer import Layer, Shape, Source, build, build_source
+from caffepy.layers.layer import (
+    Layer,
+    Shape,
+    Source,
+    SourceLayer,
+    build,
+    build_source,
+    layer_class,
+)
 from caffepy.net.net import Net, Step
 from caffepy.net.summary import log_net
 from caffepy.proto import TRAIN, LayerParameter
@@ -56,7 +64,8 @@ def assemble(net: N, seed: int) -> N:
 
 def _layer(node: Node, bottoms: list[Shape], source: Source) -> tuple[Layer, list[Shape]]:
     """The layer of a node, ready to run, and the shapes of its tops."""
-    layer = build(node.param, *bottoms) if bottoms else build_source(node.param, source)
+    reads = issubclass(layer_class(node.param), SourceLayer)
+    layer = build_source(node.param, source) if reads else build(node.param, *bottoms)
     if node.param.blobs:
         _take_blobs(layer, node.param)
     layer.train(source.training).to(source.device)

@@ -1,7 +1,7 @@
 """The net: Caffe's graph of named blobs as one torch module."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from caffepy.errors import NetError, near
 from caffepy.graph.graph import Graph
-from caffepy.layers.layer import Layer, Shape, SourceLayer, as_tuple, build_source
+from caffepy.layers.layer import Layer, Shape, SourceLayer, as_tuple
 from caffepy.net.params import BlobTable, Learnable
 
 Observer = Callable[[str, str, Tensor], None]
@@ -34,7 +34,7 @@ class Step:
 class Net(nn.Module):
     """A net that `caffepy.net.build.build_net` has built, ready to run.
 
-    `forward(**tops)` takes the tops of the layers without bottoms, by blob name, and returns the
+    `forward(**tops)` takes the tops of the source layers, by blob name, and returns the
     outputs; it is pure, so torch.compile, autocast and export apply to it as to any module.
     `read()` fetches those tops from the data layers. A blob's name means what its last writer left
     there, as in-place layers have it.
@@ -152,8 +152,7 @@ class Net(nn.Module):
         for index, name in enumerate(self.layer_names):
             layer = self.layers[index]
             if isinstance(layer, SourceLayer) and name in positions:
-                source = replace(layer.source, position=positions[name], seed=seed)
-                self.layers[index] = build_source(layer.param, source)
+                self.layers[index] = layer.moved(positions[name], seed)
 
     def blobs_of(self, index: int) -> list[Tensor]:
         """The storage of the blobs of the layer at this place in `layers`, in Caffe's order."""
@@ -178,6 +177,8 @@ class Net(nn.Module):
         for (layer, step), unread in zip(self.plan(), self._unread, strict=True):
             if isinstance(layer, SourceLayer):
                 made = self._given(step, tops)
+            elif observe is not None and not step.tops:
+                made = ()  # nothing to see, and what it writes it would write twice
             else:
                 bottoms = tuple(
                     blobs[name].detach() if detached else blobs[name]
@@ -215,7 +216,7 @@ class Net(nn.Module):
 
 def run_layer(layer: Layer, bottoms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """The tops of a layer; on the CPU its bottoms are checked first."""
-    if bottoms[-1].device.type == "cpu" and not torch.compiler.is_compiling():
+    if bottoms and bottoms[-1].device.type == "cpu" and not torch.compiler.is_compiling():
         layer.check(*bottoms)
     return as_tuple(layer(*bottoms))
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from caffepy.blob import Blob, ParameterBlob
 from caffepy.graph.graph import Graph
-from caffepy.layers.layer import Layer, SourceLayer, as_tuple
+from caffepy.layers.layer import Layer, SourceLayer
 from caffepy.net.build import assemble
 from caffepy.net.need import Need, needs_of
-from caffepy.net.net import Net, Step
+from caffepy.net.net import Net, Step, run_layer
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,13 @@ class StepwiseNet(Net):
     def storage(self) -> dict[str, Blob]:
         """The blobs by name, in the order in which layers first make them."""
         names = dict.fromkeys(name for step in self.steps for name in step.tops)
-        return {
+        blobs = {
             name: Blob(self.shapes[name], self.device, self.loss_weights.get(name, 0.0))
             for name in names
         }
+        for name, value in self._constants.items():
+            blobs[name].values.assign(value)
+        return blobs
 
     @cached_property
     def parameter_blobs(self) -> list[list[ParameterBlob]]:
@@ -57,7 +60,8 @@ class StepwiseNet(Net):
     def run(self, start: int = 0, end: int | None = None) -> float:
         """Run the layers from `start` to `end`, both included; returns their part of the objective.
 
-        Layers without bottoms read their next batch, but tops of Input layers stay as they are.
+        Source layers read their next batch, but tops that are constant, such as those of Input
+        layers, stay as they are.
         """
         self._flush()
         loss = 0.0
@@ -118,6 +122,17 @@ class StepwiseNet(Net):
     def _needs(self) -> list[Need]:
         return needs_of(self)
 
+    @cached_property
+    def _constants(self) -> dict[str, Tensor]:
+        """By blob, what source layers put there once."""
+        return {
+            name: value
+            for layer, step in self.plan()
+            if isinstance(layer, SourceLayer)
+            for name, value in zip(step.tops, layer.constants(), strict=True)
+            if value is not None
+        }
+
     def _flush(self) -> None:
         for blobs in self.parameter_blobs:
             for blob in blobs:
@@ -125,12 +140,9 @@ class StepwiseNet(Net):
 
     def _forward(self, index: int) -> tuple[Tensor, ...]:
         layer, step = cast("Layer", self.layers[index]), self.steps[index]
-        if layer.param.type == "Input":
-            return tuple(self.storage[name].values.tensor() for name in step.tops)
         if isinstance(layer, SourceLayer):
-            tape = Tape((), layer.read())
-        else:
-            tape = self._tapes[index] = self._record(index)
+            return self._read(layer, step)
+        tape = self._tapes[index] = self._record(index)
         taken = {bottom.untyped_storage().data_ptr() for bottom in tape.bottoms}
         for name, top in zip(step.tops, tape.tops, strict=True):
             memory = top.untyped_storage().data_ptr()
@@ -138,16 +150,22 @@ class StepwiseNet(Net):
             taken.add(memory)
         return tape.tops
 
+    def _read(self, layer: SourceLayer, step: Step) -> tuple[Tensor, ...]:
+        """Put the next batch of a layer into those of its blobs that are not constant."""
+        if not self._constants.keys() >= set(step.tops):
+            for name, top in zip(step.tops, layer.read(), strict=True):
+                if name not in self._constants:
+                    self.storage[name].values.assign(top)
+        return tuple(self.storage[name].values.tensor() for name in step.tops)
+
     def _record(self, index: int) -> Tape:
         """Run a layer on what is in its bottoms now, and keep how its tops came about."""
         layer, step, need = cast("Layer", self.layers[index]), self.steps[index], self._needs[index]
         bottoms = [self._bottom(name, step) for name in step.bottoms]
-        if bottoms[0].device.type == "cpu":
-            layer.check(*bottoms)
         for bottom, needed in zip(bottoms, need.bottoms, strict=True):
             bottom.requires_grad_(needed)
         with torch.set_grad_enabled(need.layer):
-            return Tape(tuple(bottoms), as_tuple(layer(*bottoms)))
+            return Tape(tuple(bottoms), run_layer(layer, tuple(bottoms)))
 
     def _bottom(self, name: str, step: Step) -> Tensor:
         """A blob's numbers for a layer to read.
@@ -162,6 +180,8 @@ class StepwiseNet(Net):
 
     def _backward(self, index: int) -> None:
         step, need = self.steps[index], self._needs[index]
+        if not step.tops:
+            return  # no gradient comes from here, and to run it again would write twice
         tape = self._tape(index)
         owners = dict.fromkeys(self.blobs.owners_of(index))
         parameters = [blob for blob in owners if blob.requires_grad]
@@ -224,4 +244,4 @@ def unchanged(layer: nn.Module) -> Iterator[None]:
     with torch.random.fork_rng():
         yield
     for tensor, value in zip(kept, before, strict=True):
-        tensor.copy_(value)
+        tensor.data.copy_(value)  # autograd may hold the tensor: to it, this is no change

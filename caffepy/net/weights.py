@@ -15,6 +15,7 @@ from caffepy.errors import WeightsError
 from caffepy.graph.graph import AUTOMATIC
 from caffepy.layers.layer import Layer, Shape
 from caffepy.net.net import Net
+from caffepy.net.nvcaffe import Blobs, advice, arrange
 from caffepy.net.weights_hdf5 import HDF5Layer, read_weights_hdf5
 from caffepy.proto import LayerParameter, NetParameter
 from caffepy.proto.arrays import fill_blob
@@ -55,19 +56,20 @@ def copy_weights(net: Net, path: str | Path) -> CopyReport:
     """
     source: Sequence[Source] = read_weights_hdf5(path) if is_hdf5(path) else read_weights(path)
     targets = {name: index for index, name in reversed(list(enumerate(net.layer_names)))}
-    found = [(layer, targets[layer.name]) for layer in source if layer.name in targets]
-    problems = [problem for layer, index in found for problem in _misfits(net, index, layer)]
+    found = [(targets[layer.name], layer.blobs) for layer in source if layer.name in targets]
+    fitted = [(index, arrange(blobs, _message(net, index))) for index, blobs in found]
+    problems = [problem for index, blobs in fitted for problem in _misfits(net, index, blobs)]
     if problems:
         raise WeightsError("\n".join(f"{path}: {problem}" for problem in problems))
-    filled = {index: layer for layer, index in found if layer.blobs}
+    filled = {index: blobs for index, blobs in fitted if blobs}
     owners = [index for index in range(len(net.layers)) if not all(net.blobs.shared(index))]
     if owners and not filled:
         raise WeightsError(_nothing_fits(net, path, source, owners))
     ignored = tuple(layer.name for layer in source if layer.name not in targets)
     for name in ignored:
         log.info("Ignoring source layer %s", name)
-    for index, layer in filled.items():
-        _copy(layer.blobs, net.blobs_of(index))
+    for index, blobs in filled.items():
+        _copy(blobs, net.blobs_of(index))
     return CopyReport(
         copied=tuple(net.layer_names[index] for index in sorted(filled)),
         ignored=ignored,
@@ -87,34 +89,38 @@ def write_weights(net: Net, path: str | Path, *, diffs: bool = False) -> None:
         SnapshotError: the file cannot be written.
     """
     message = NetParameter(name=net.graph.name)
-    for index, layer in enumerate(net.layers):
+    for index in range(len(net.layers)):
         param = message.layer.add()
-        param.CopyFrom(cast("Layer", layer).param)
+        param.CopyFrom(_message(net, index))
         _leave_out_what_caffe_does(param)
         for blob, diff in zip(net.blobs_of(index), net.blobs.diffs_of(index), strict=True):
             fill_blob(param.blobs.add(), _array(blob), _diff(blob, diff) if diffs else None)
     write_binary(path, message)
 
 
-def _misfits(net: Net, index: int, source: Source) -> list[str]:
-    """What keeps a layer of the file from the layer of its name.
+def _message(net: Net, index: int) -> LayerParameter:
+    return cast("Layer", net.layers[index]).param
+
+
+def _misfits(net: Net, index: int, blobs: Blobs) -> list[str]:
+    """What keeps a layer's blobs in the file from the layer of its name.
 
     A blob that the file does not have may be missing where it is another layer's.
     """
     targets = net.blobs_of(index)
-    place = net.graph.nodes[index].position
-    given = {number for number, blob in enumerate(source.blobs) if blob is not None}
+    name, place = net.layer_names[index], net.graph.nodes[index].position
+    given = {number for number, blob in enumerate(blobs) if blob is not None}
     own = {number for number, shared in enumerate(net.blobs.shared(index)) if not shared}
     if not own <= given <= set(range(len(targets))):
         return [
-            f"Incompatible number of blobs for layer {source.name}: {len(given)} in the "
-            f"file, {len(targets)} in the net ({place})"
+            f"Incompatible number of blobs for layer {name}: {len(given)} in the "
+            f"file, {len(targets)} in the net ({place}){advice(len(given), _message(net, index))}"
         ]
     return [
-        f"Cannot copy param {number} of layer {source.name!r}, shape mismatch: "
+        f"Cannot copy param {number} of layer {name!r}, shape mismatch: "
         f"{_counted(blob.shape)} in the file, {_counted(target.shape)} in the net ({place}); "
         "to learn this layer anew, give it another name"
-        for number, (blob, target) in enumerate(zip(source.blobs, targets, strict=False))
+        for number, (blob, target) in enumerate(zip(blobs, targets, strict=False))
         if blob is not None and not _same_shape(blob.shape, tuple(target.shape))
     ]
 
@@ -144,7 +150,7 @@ def _examples(names: list[str]) -> str:
 
 
 @torch.no_grad()
-def _copy(blobs: Sequence[NDArray[np.float32] | None], targets: list[Tensor]) -> None:
+def _copy(blobs: Blobs, targets: list[Tensor]) -> None:
     for blob, target in zip(blobs, targets, strict=False):
         if blob is not None:
             target.copy_(torch.from_numpy(blob.reshape(target.shape)))

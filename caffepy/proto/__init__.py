@@ -10,6 +10,7 @@ from caffepy.proto.caffe_pb2 import BiasParameter as BiasParameter
 from caffepy.proto.caffe_pb2 import BlobProto as BlobProto
 from caffepy.proto.caffe_pb2 import BlobProtoVector as BlobProtoVector
 from caffepy.proto.caffe_pb2 import BlobShape as BlobShape
+from caffepy.proto.caffe_pb2 import BNParameter as BNParameter
 from caffepy.proto.caffe_pb2 import ClipParameter as ClipParameter
 from caffepy.proto.caffe_pb2 import ConcatParameter as ConcatParameter
 from caffepy.proto.caffe_pb2 import ContrastiveLossParameter as ContrastiveLossParameter
@@ -44,10 +45,12 @@ from caffepy.proto.caffe_pb2 import NetPositions as NetPositions
 from caffepy.proto.caffe_pb2 import NetState as NetState
 from caffepy.proto.caffe_pb2 import NetStateRule as NetStateRule
 from caffepy.proto.caffe_pb2 import NonMaximumSuppressionParameter as NonMaximumSuppressionParameter
+from caffepy.proto.caffe_pb2 import NormalizeParameter as NormalizeParameter
 from caffepy.proto.caffe_pb2 import ParameterParameter as ParameterParameter
 from caffepy.proto.caffe_pb2 import ParamSpec as ParamSpec
 from caffepy.proto.caffe_pb2 import Phase as Phase
 from caffepy.proto.caffe_pb2 import PoolingParameter as PoolingParameter
+from caffepy.proto.caffe_pb2 import PoolNormOrder as PoolNormOrder
 from caffepy.proto.caffe_pb2 import PowerParameter as PowerParameter
 from caffepy.proto.caffe_pb2 import PReLUParameter as PReLUParameter
 from caffepy.proto.caffe_pb2 import PriorBoxParameter as PriorBoxParameter

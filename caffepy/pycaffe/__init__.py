@@ -10,5 +10,10 @@ from caffepy.pycaffe.mode import set_mode_gpu as set_mode_gpu
 from caffepy.pycaffe.mode import set_random_seed as set_random_seed
 from caffepy.pycaffe.net import Layer as Layer
 from caffepy.pycaffe.net import Net as Net
+from caffepy.pycaffe.solver import AdaDeltaSolver as AdaDeltaSolver
+from caffepy.pycaffe.solver import AdaGradSolver as AdaGradSolver
+from caffepy.pycaffe.solver import AdamSolver as AdamSolver
+from caffepy.pycaffe.solver import NesterovSolver as NesterovSolver
+from caffepy.pycaffe.solver import RMSPropSolver as RMSPropSolver
 from caffepy.pycaffe.solver import SGDSolver as SGDSolver
 from caffepy.pycaffe.solver import get_solver as get_solver

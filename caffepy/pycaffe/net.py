@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from caffepy.blob import Blob, Floats, ParameterBlob
-from caffepy.errors import near
+from caffepy.errors import DataError, near
 from caffepy.graph.load import load_graph
 from caffepy.layers.layer import Layer as TorchLayer
+from caffepy.layers.memory_data import MemoryData
 from caffepy.net.stepwise import StepwiseNet, build_stepwise
 from caffepy.net.weights import copy_weights, write_weights
 from caffepy.proto import NetState, Phase
@@ -175,6 +176,27 @@ class Net:
         """Take the other net's parameters, by layer name: what changes there changes here."""
         self._net.share_with(other._net)
 
+    def set_input_arrays(self, data: Floats, labels: Floats) -> None:
+        """Give the first layer, a MemoryData, what it hands out from now on.
+
+        Args:
+            data: C-contiguous float32 (n, channels, height, width), n a multiple of its batch size;
+                not copied: what is written into it later counts.
+            labels: one for each, (n,) or (n, 1, 1, 1), likewise.
+
+        Raises:
+            DataError: there is no such layer, or the arrays are not as they must be.
+        """
+        layer = self._net.layers[0]
+        if not isinstance(layer, MemoryData):
+            raise DataError(
+                "set_input_arrays may only be called if the first layer is a MemoryData layer; it "
+                f"is of type {self.layers[0].type}"
+            )
+        check_array("data", data, layer.shape)
+        check_array("labels", labels, () if np.ndim(labels) == 1 else (1, 1, 1))
+        layer.reset(data, labels)
+
     def _index(self, layer: str) -> int:
         if layer not in self._layer_names:
             raise ValueError(f"no layer {layer!r}{near(layer, self._layer_names)}")
@@ -193,3 +215,16 @@ class Net:
                     f"{name!r} is given with shape {given}, but its batch size is {blob.shape[:1]}"
                 )
             (blob.diff if diff else blob.data)[...] = value
+
+
+def check_array(name: str, array: Floats, row: tuple[int, ...]) -> None:
+    """Raise DataError for an array that is not C-contiguous float32, with rows of this shape."""
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{name} must be a numpy array; it is a {type(array).__name__}")
+    if array.dtype != np.float32:
+        raise DataError(f"{name} must be float32; they are {array.dtype}")
+    if not array.flags.c_contiguous:
+        raise DataError(f"{name} must be C contiguous; np.ascontiguousarray makes such an array")
+    if array.shape[1:] != row:
+        sizes = ", ".join(("n", *map(str, row)))
+        raise DataError(f"{name} must be of shape ({sizes}); they are of {array.shape}")

@@ -2,17 +2,17 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
-from caffepy.graph.solver_nets import SolverFile, read_solver
+from caffepy.graph.solver_nets import read_solver
 from caffepy.net.stepwise import StepwiseNet, build_stepwise
 from caffepy.pycaffe import mode
 from caffepy.pycaffe.net import Net
 from caffepy.solver.solver import Solver as Training
 
 
-class SGDSolver:
-    """A training, as its solver.prototxt describes it.
+class Solver:
+    """A training, as its solver.prototxt describes it, by the rule of the class.
 
     net, test_nets: live views of the nets that are trained and tested. iter: how many updates were
     made.
@@ -21,8 +21,12 @@ class SGDSolver:
         CaffeError: a file is wrong; the message says where.
     """
 
-    def __init__(self, solver_file: str | Path | SolverFile) -> None:
-        self._training = Training(solver_file, device=mode.device(), build=build_stepwise)
+    type: ClassVar[str]
+
+    def __init__(self, solver_file: str | Path) -> None:
+        file = read_solver(solver_file)
+        file.param.type = self.type
+        self._training = Training(file, device=mode.device(), build=build_stepwise)
 
     @cached_property
     def net(self) -> Net:
@@ -62,10 +66,55 @@ class SGDSolver:
         self._training.apply_update()
 
 
-SOLVERS = {"SGD": SGDSolver}
+class SGDSolver(Solver):
+    """Stochastic gradient descent with momentum."""
+
+    type = "SGD"
 
 
-def get_solver(solver_file: str | Path) -> SGDSolver:
+class NesterovSolver(Solver):
+    """Nesterov's accelerated gradient."""
+
+    type = "Nesterov"
+
+
+class AdaGradSolver(Solver):
+    """AdaGrad."""
+
+    type = "AdaGrad"
+
+
+class RMSPropSolver(Solver):
+    """RMSProp."""
+
+    type = "RMSProp"
+
+
+class AdaDeltaSolver(Solver):
+    """AdaDelta."""
+
+    type = "AdaDelta"
+
+
+class AdamSolver(Solver):
+    """Adam."""
+
+    type = "Adam"
+
+
+SOLVERS: dict[str, type[Solver]] = {
+    cls.type: cls
+    for cls in (
+        SGDSolver,
+        NesterovSolver,
+        AdaGradSolver,
+        RMSPropSolver,
+        AdaDeltaSolver,
+        AdamSolver,
+    )
+}
+
+
+def get_solver(solver_file: str | Path) -> Solver:
     """The solver of the type that a solver.prototxt names."""
-    file = read_solver(solver_file)
-    return SOLVERS[file.param.type](file)
+    return SOLVERS[read_solver(solver_file).param.type](solver_file)

@@ -185,7 +185,7 @@ class Solver:
         rate = self.updater.rate(self.iter)
         if self._due(self.param.display):
             log.info(report.rate(self.iter, rate))
-        self.updater.update(rate)
+        self.updater.update(rate, self.iter)
         self.iter += 1
         return rate
 
@@ -245,8 +245,6 @@ class Solver:
             history=[to_blob(tensor.cpu().numpy()) for tensor in self.updater.history],
             run=capture(positions, self._losses, self.seed, self.device),
         )
-        if self.param.snapshot_diff:
-            self.updater.leave_deltas()
         prefix, diffs = self.param.snapshot_prefix, self.param.snapshot_diff
         write_snapshot(self.net, state, prefix, diffs=diffs)
 

@@ -67,7 +67,6 @@ class Updater:
         self.history = [torch.zeros_like(blob) for blob in blobs * self.rule.slots]
         self.current_step = 0
         self._groups = group(learnable, self.history, self.rule.slots)
-        self._settings = {name: getattr(param, name) for name in self.rule.reads}
 
     def rate(self, iteration: int) -> float:
         """The learning rate of an iteration, asked for once in each; SolverError where not finite."""
@@ -87,8 +86,10 @@ class Updater:
         return rate
 
     @torch.no_grad()
-    def update(self, rate: float) -> None:
+    def update(self, rate: float, iteration: int) -> None:
         """Clip, average, decay and apply the gradients, in Caffe's order.
+
+        With snapshot_diff what it takes off each parameter is left where its gradient was.
 
         Source: SGDSolver::ApplyUpdate in caffe/src/caffe/solvers/sgd_solver.cpp
         """
@@ -102,17 +103,12 @@ class Updater:
             log.info(report.clipping(norm, limit, factor))
         normalise(gradients, self.param.iter_size)
         for part in self._groups:
-            self._move(part, rate)
+            before = [param.clone() for param in part.params] if self.param.snapshot_diff else []
+            self._move(part, rate, iteration)
+            for param, old in zip(part.params, before, strict=False):
+                param.grad = old.sub_(param)
 
-    @torch.no_grad()
-    def leave_deltas(self) -> None:
-        """Put what the last update took off each parameter where its gradient was, as Caffe does."""
-        for part in self._groups:
-            (velocities,) = part.histories  # of SGD
-            for param, velocity in zip(part.params, velocities, strict=True):
-                param.grad = velocity.clone()
-
-    def _move(self, part: Group, rate: float) -> None:
+    def _move(self, part: Group, rate: float, iteration: int) -> None:
         decay = self.param.weight_decay * part.decay_mult
         if decay and self.param.regularization_type == "L1":
             add_l1(part.params, part.gradients, decay)
@@ -123,5 +119,8 @@ class Updater:
             *part.histories,
             rate=rate * part.lr_mult,
             decay=decay,
-            **self._settings,
+            **{
+                name: iteration if name == "iteration" else getattr(self.param, name)
+                for name in self.rule.reads
+            },
         )

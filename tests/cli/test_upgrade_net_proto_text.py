@@ -132,3 +132,22 @@ def test_the_tool_runs_from_any_folder() -> None:
 
     assert done.stderr.endswith("] Wrote upgraded NetParameter text proto to new\n")
     assert Path("new").read_text() == NEW
+
+
+def test_pool_norm_order_is_carried_out_so_that_any_caffe_reads_the_net() -> None:
+    Path("old").write_text("""
+        pool_norm_order: NORM_FIRST
+        layer { name: "x" type: "Input" top: "x" }
+        layer { name: "pool" type: "Pooling" bottom: "x" top: "pool" }
+        layer { name: "norm" type: "LRN" bottom: "pool" top: "norm" }
+    """)
+
+    assert upgrade() == 0
+
+    net, _ = read_text("new", NetParameter)
+    assert not net.HasField("pool_norm_order")
+    assert [(layer.name, *layer.bottom) for layer in net.layer] == [
+        ("x",),
+        ("norm", "x"),
+        ("pool", "norm"),
+    ]

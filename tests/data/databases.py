@@ -37,3 +37,13 @@ def write_images(path: Path, images: list[Pixels], extension: str | None = None)
             for label, image in enumerate(images)
         ],
     )
+
+
+def write_list(folder: Path, images: list[Pixels]) -> tuple[str, str]:
+    """A list of images 0.png, 1.png, … labelled 0, 1, …; its path, and their folder with a slash."""
+    (folder / "images").mkdir()
+    for number, image in enumerate(images):
+        (folder / "images" / f"{number}.png").write_bytes(encode_image(image, "png"))
+    path = folder / "list.txt"
+    path.write_text("".join(f"{number}.png {number}\n" for number in range(len(images))))
+    return str(path), f"{folder}/images/"

@@ -1,10 +1,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 
 import pytest
 
-from caffepy.data.ahead import WORKERS, begin_ahead
+from caffepy.data.ahead import WORKERS, Ahead, begin_ahead
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -51,3 +52,41 @@ def test_an_error_is_raised_where_its_result_is_asked_for() -> None:
     with pytest.raises(ZeroDivisionError):
         next(begun)[1].result()
     assert next(begun)[1].result() == 3
+
+
+def test_items_are_made_in_advance_in_order_once_the_first_is_read() -> None:
+    made = []
+
+    def items() -> Iterator[int]:
+        for item in count():
+            made.append(item)
+            yield item
+
+    ahead = Ahead(items(), 3)
+    assert made == []
+
+    assert [ahead.read() for _ in range(4)] == [0, 1, 2, 3]
+
+    ahead._begun[-1].result()
+    assert made == list(range(7))
+
+
+def test_what_goes_wrong_is_raised_in_its_place_again_and_again() -> None:
+    ahead = Ahead((6 // number for number in (1, 0, 2)), 2)
+
+    assert ahead.read() == 6
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            ahead.read()
+
+
+def test_the_thread_ends_with_the_object() -> None:
+    before = set(threading.enumerate())
+    ahead = Ahead(count(), 2)
+    ahead.read()
+    (thread,) = set(threading.enumerate()) - before
+
+    del ahead
+
+    thread.join(timeout=5)
+    assert not thread.is_alive()

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from caffepy.data.batches import Batches, Stream
 from caffepy.data.datum import to_datum
-from caffepy.data.lmdb import LMDB
+from caffepy.data.lmdb import LMDB, Record
+from caffepy.data.records import Records
 from caffepy.data.transform import Transform
 from caffepy.errors import DataError
 from caffepy.proto import Datum, TransformationParameter
@@ -34,12 +35,12 @@ def make(
     position: int = 0,
     depth: int = 2,
     decoders: int = 2,
-) -> Batches:
-    stream = Stream(LMDB(path), 5, rank, world, position)
+) -> Batches[Record]:
+    stream = Stream(Records(LMDB(path), None), 5, rank, world, position)
     return Batches(stream, make_transform(prototxt), size, depth, decoders=decoders)
 
 
-def labels(batches: Batches, count: int) -> list[list[int]]:
+def labels(batches: Batches[Record], count: int) -> list[list[int]]:
     return [batches.read().labels.int().tolist() for _ in range(count)]
 
 

@@ -20,16 +20,57 @@ def test_set_fields_leaves_out_empty_lists() -> None:
     assert set_fields(NetParameter(input_dim=[0])) == ["input_dim"]
 
 
-@pytest.mark.parametrize("field", ["scale: 0.5", "mean_file: 'm'", "crop_size: 8", "mirror: true"])
-def test_moved_fields_of_data_param_are_errors(field: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "message", "field"),
+    [
+        (kind, message, field)
+        for kind, message in [
+            ("Data", "data_param"),
+            ("ImageData", "image_data_param"),
+            ("WindowData", "window_data_param"),
+        ]
+        for field in ("scale: 0.5", "mean_file: 'm'", "crop_size: 8", "mirror: true")
+        if (kind, field) != ("WindowData", "scale: 0.5")
+    ],
+)
+def test_moved_fields_of_data_messages_are_errors(kind: str, message: str, field: str) -> None:
     name = field.partition(":")[0]
-    text = layer("d", "Data", "", "x", f"data_param {{ batch_size: 2 {field} }}")
+    text = layer("d", kind, "", "x y", f"{message} {{ batch_size: 2 {field} }}")
     with pytest.raises(NetError) as caught:
         graph_of(text)
     assert str(caught.value) == (
-        f"{place(text, field)}: layer 'd': data_param.{name} does nothing in this format; "
+        f"{place(text, field)}: layer 'd': {message}.{name} does nothing in this format; "
         f"use transform_param.{name}"
     )
+
+
+def test_window_data_reads_its_own_scale() -> None:
+    assert warnings(layer("d", "WindowData", "", "x y", "window_data_param { scale: 0.5 }")) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "field"),
+    [
+        ("ImageData", "data_param", "batch_size: 4"),
+        ("ImageData", "data_param", "source: 'list.txt'"),
+        ("ImageData", "transform_param", "force_gray: true"),
+        ("WindowData", "data_param", "source: 'windows.txt'"),
+        ("WindowData", "transform_param", "scale: 0.5"),
+        ("MemoryData", "transform_param", "force_color: true"),
+    ],
+)
+def test_a_field_that_the_type_does_not_read_is_a_warning(
+    kind: str, message: str, field: str
+) -> None:
+    text = layer("d", kind, "", "x y", f"{message} {{ {field} }}")
+    (line,) = warnings(text)
+    name = f"{message}.{field.partition(':')[0]}"
+    assert line == f"{place(DATA + text, field)}: layer 'd': a {kind} layer does not read {name}"
+
+
+@pytest.mark.parametrize("kind", ["ImageData", "WindowData"])
+def test_prefetch_is_read_by_all_that_prefetch(kind: str) -> None:
+    assert warnings(layer("d", kind, "", "x y", "data_param { prefetch: 2 }")) == []
 
 
 def test_a_message_that_the_type_does_not_read_is_a_warning() -> None:
@@ -68,6 +109,12 @@ def test_weights_that_begin_as_0_are_a_warning(more: str, warned: bool) -> None:
     assert [line.partition(": ")[2] for line in lines] == warned * [
         "layer 'b': inner_product_param.weight_filler is not set: the weights begin as constant 0"
     ]
+
+
+@pytest.mark.parametrize("kind", ["Convolution", "ConvolutionDepthwise", "Deconvolution"])
+def test_filters_want_a_filler_too(kind: str) -> None:
+    text = layer("c", kind, "data", "c", "convolution_param { num_output: 2 }")
+    assert len(warnings(text)) == 1
 
 
 def test_weights_need_no_filler_in_a_test_net() -> None:

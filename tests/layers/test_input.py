@@ -41,6 +41,12 @@ def test_each_read_gives_fresh_zeros() -> None:
     assert layer.read()[0].tolist() == [0, 0]
 
 
+def test_zeros_stand_until_the_caller_gives_values() -> None:
+    layer = make_input(TOPS + "input_param { shape { dim: 2 } }")
+
+    assert [top.tolist() for top in layer.constants() if top is not None] == [[0, 0], [0, 0]]
+
+
 def test_the_tops_are_on_the_device_of_the_net() -> None:
     layer = make_input(TOPS + "input_param { shape { dim: 2 } }", device="meta")
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from google.protobuf import text_format
@@ -105,10 +107,29 @@ def test_a_source_layer_is_told_where_it_runs_and_reads_in_forward() -> None:
             return (torch.ones(2, 3, device=self.source.device),)
 
     source = Source(training=True, device=torch.device("cpu"), seed=5)
-    layer = Ones(parse('name: "ones"'), source)
+    layer = Ones(parse('name: "ones" top: "a" top: "b"'), source)
 
     assert [tuple(top.shape) for top in layer()] == [(2, 3)]
     assert layer.position == 0
+    assert layer.constants() == (None,) * 2
+
+
+def test_a_moved_source_layer_is_made_anew_with_another_position_and_seed() -> None:
+    source = Source(training=False, device=torch.device("cpu"), seed=5, rank=1, world=3)
+    layer = build_source(parse('type: "Input" top: "x" input_param { shape { dim: 2 } }'), source)
+
+    moved = layer.moved(7, 8)
+
+    assert type(moved) is type(layer)
+    assert moved.param is layer.param
+    assert moved.source == replace(source, position=7, seed=8)
+
+
+@pytest.mark.parametrize(("training", "share"), [(True, (2, 3)), (False, (0, 1))])
+def test_records_are_dealt_out_in_training_only(training: bool, share: tuple[int, int]) -> None:
+    source = Source(training, torch.device("cpu"), seed=5, rank=2, world=3)
+
+    assert source.share == share
 
 
 def test_build_source_makes_the_layer_of_the_type() -> None:

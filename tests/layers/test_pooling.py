@@ -150,6 +150,17 @@ def test_only_padding_drops_a_window_behind_the_end(
     assert layer.top_shapes((2, 3, 7, 7)) == [(2, 3, *top)]
 
 
+@pytest.mark.parametrize(
+    ("option", "top"),
+    [("", 4), ("ceil_mode: true", 4), ("ceil_mode: false", 3), ("round_mode: FLOOR", 3)],
+    ids=["neither", "true", "false", "round_mode"],
+)
+def test_ceil_mode_is_another_name_for_round_mode(option: str, top: int) -> None:
+    layer = make_layer(PROTOTXT % f"kernel_size: 3 stride: 2 {option}", (2, 3, 8, 8))
+
+    assert layer.top_shapes((2, 3, 8, 8)) == [(2, 3, top, top)]
+
+
 def plane(height: int, width: int) -> torch.Tensor:
     return torch.arange(height * width, dtype=torch.double).reshape(1, 1, height, width)
 
@@ -340,6 +351,12 @@ def test_half_precision_keeps_indices_exact_and_empty_windows_finite(dtype: torc
         ),
         pytest.param(
             "kernel_size: 2 pad: 1 pool: STOCHASTIC", "pad", "only MAX and AVE", id="method of pad"
+        ),
+        pytest.param(
+            "kernel_size: 2 ceil_mode: false round_mode: FLOOR",
+            "ceil_mode",
+            "ceil_mode and round_mode are both set",
+            id="ceil_mode",
         ),
         pytest.param(
             "global_pooling: true kernel_size: 2", "global_pooling", "leave out", id="global"

@@ -12,6 +12,7 @@ from caffepy.layers.layer import Shape
 from tests.layers.conformance import check_layer, make_layer, random_bottoms
 
 LOSS = 'name: "loss" type: "SoftmaxWithLoss" top: "loss" '
+WEIGHTS = "class_weight: 2 class_weight: 0.5 class_weight: 0 class_weight: 1 class_weight: 3"
 
 
 def costs_of(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -214,6 +215,76 @@ def test_an_axis_that_the_scores_lack_is_refused() -> None:
         make_layer(LOSS + "softmax_param { axis: 2 }", (2, 3), (2,))
 
     assert caught.value.field == "softmax_param.axis"
+
+
+@pytest.mark.parametrize(
+    ("mode", "divisor"),
+    [
+        pytest.param("VALID", 18, id="VALID"),
+        pytest.param("FULL", 24, id="FULL"),
+        pytest.param("BATCH_SIZE", 2, id="BATCH_SIZE"),
+        pytest.param("NONE", 1, id="NONE"),
+    ],
+)
+def test_class_weights_multiply_costs_and_do_not_count_in_the_divisor(
+    mode: str, divisor: int
+) -> None:
+    prototxt = LOSS + f"loss_param {{ {WEIGHTS} ignore_label: 3 normalization: {mode} }}"
+    layer = make_layer(prototxt, (2, 5, 3, 4), (2, 3, 4))
+    (x,) = random_bottoms((2, 5, 3, 4))
+    labels = np.array([3, 0, 2, 1, 3, 4, 4, 1, 0, 0, 1, 2] + [3, 0, 1, 4] * 3).reshape(2, 3, 4)
+    labels[0, 2, 3] = 3
+    y = torch.from_numpy(labels)
+    check_layer(layer, [x, y.double()], tops=[()])
+    costs = costs_of(np.moveaxis(x.detach().numpy(), 1, -1), labels)
+    weights = np.array([2, 0.5, 0, 0, 3])
+
+    np.testing.assert_allclose(
+        layer(x, y).detach(), (costs * weights[labels]).sum() / divisor, rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "weights"),
+    [
+        pytest.param("", [1, 1, 1, 1, 1], id="alone"),
+        pytest.param(WEIGHTS, [2, 0.5, 0, 1, 3], id="with class weights"),
+    ],
+)
+def test_smoothed_labels_share_a_part_out_among_all_classes(
+    option: str, weights: list[float]
+) -> None:
+    layer = make_layer(LOSS + f"loss_param {{ label_smoothing: 0.25 {option} }}", (6, 5), (6,))
+    (x,) = random_bottoms((6, 5))
+    labels = [0, 1, 2, 3, 4, 1]
+    check_layer(layer, [x, torch.tensor(labels).double()], tops=[()])
+
+    expected = 0.0
+    for line, label in zip(x.detach().tolist(), labels, strict=True):
+        for index, score in enumerate(line):
+            target = 0.75 * (index == label) + 0.25 / 5
+            p = math.exp(score) / sum(math.exp(other) for other in line)
+            expected -= weights[label] * target * math.log(p) / 6
+
+    np.testing.assert_allclose(layer(x, torch.tensor(labels)).detach(), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", ["-0.5", "1", "nan"])
+def test_a_smoothing_out_of_range_is_refused(smoothing: str) -> None:
+    with pytest.raises(LayerError, match=rf"label_smoothing is {smoothing}; 0 or more") as caught:
+        make_layer(LOSS + f"loss_param {{ label_smoothing: {smoothing} }}", (2, 3), (2,))
+
+    assert caught.value.field == "loss_param.label_smoothing"
+
+
+def test_class_weights_that_do_not_fit_are_refused_when_built_and_when_run() -> None:
+    text = "5 class_weights are given for 3 classes"
+    with pytest.raises(LayerError, match=text):
+        make_layer(LOSS + f"loss_param {{ {WEIGHTS} }}", (2, 3), (2,))
+    layer = make_layer(LOSS + f"loss_param {{ {WEIGHTS} }}", (2, 5), (2,))
+    with pytest.raises(LayerError, match=text):
+        layer(torch.zeros(2, 3), torch.zeros(2))
+    assert not layer.state_dict()
 
 
 @pytest.mark.slow

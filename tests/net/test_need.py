@@ -69,3 +69,18 @@ def test_a_layer_learns_by_a_blob_that_it_shares_in_another_shape() -> None:
     )
 
     assert [need.layer for need in needs_of(net)] == [False, True, True]
+
+
+def test_a_parameter_that_leads_to_a_loss_is_run_back() -> None:
+    text = """
+    {force}
+    layer {{ name: "p" type: "Parameter" top: "p" parameter_param {{ shape {{ dim: 2 }} }} {down} }}
+    layer {{ name: "tanh" type: "TanH" bottom: "p" top: "tanh" loss_weight: 1 }}
+    """
+    for force, frozen, run in (
+        ("", "", True),
+        ("", "param { lr_mult: 0 }", False),
+        ("force_backward: true", "param { lr_mult: 0 }", True),
+    ):
+        found = needs_of(net_of(text.format(force=force, down=frozen)))
+        assert found == [Need(run, ()), Need(run, (run,))]

@@ -21,6 +21,18 @@ layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip"
         inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
 """
+OFFSET = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 3 } } }
+layer { name: "offset" type: "Parameter" top: "offset" parameter_param { shape { dim: 3 } } }
+layer { name: "sum" type: "Eltwise" bottom: "x" bottom: "offset" top: "sum" loss_weight: 2 }
+"""
+FILTERED = """
+layer { name: "x" type: "Input" top: "x" top: "chosen"
+        input_param { shape { dim: 4 dim: 3 } shape { dim: 4 } } }
+layer { name: "keep" type: "Filter" bottom: "x" bottom: "chosen" top: "kept" }
+layer { name: "ip" type: "InnerProduct" bottom: "kept" top: "ip" loss_weight: 1
+        inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+"""
 
 
 def test_names_shapes_and_outputs_are_caffes() -> None:
@@ -112,6 +124,48 @@ def test_images_run_with_channels_last_and_weights_stay_contiguous(channels: int
     assert all(
         entry.param.grad.is_contiguous() for entry in net.learnable if entry.param.grad is not None
     )
+
+
+def test_a_parameter_is_no_input_and_learns() -> None:
+    net = net_of(OFFSET, train=True)
+    assert net.inputs == ["x"]
+    assert list(net.read()) == ["x"]
+    assert net.positions() == {"x": 0}
+    (offset,) = net.learnable
+    with torch.no_grad():
+        offset.param.copy_(torch.tensor([1.0, 2.0, 3.0]))
+
+    tops = net(x=torch.full((3,), 10.0))
+    net.forward_backward()
+
+    assert tops["sum"].tolist() == [11, 12, 13]
+    assert offset.param.grad is not None
+    assert offset.param.grad.tolist() == [2, 2, 2]
+    assert not net.evaluate().requires_grad
+    assert net.tops["sum"].tolist() == [1, 2, 3]
+
+
+def test_a_parameter_alone_is_an_output() -> None:
+    net = net_of(
+        'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 2 } } }'
+    )
+
+    net.evaluate()
+
+    assert net.tops["p"].numpy().tolist() == [0, 0]
+
+
+def test_what_a_selector_leaves_flows_on() -> None:
+    net = net_of(FILTERED)
+
+    tops = net(x=torch.rand(4, 3), chosen=torch.tensor([1.0, 0, 0, 1]))
+    net.objective(tops).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+
+    assert net.shapes["ip"] == (4, 5)
+    assert tops["ip"].shape == (2, 5)
+    bias = net.learnable[1].param
+    assert bias.grad is not None
+    assert bias.grad.tolist() == [2] * 5
 
 
 def test_a_missing_input_is_named() -> None:

@@ -189,3 +189,111 @@ def test_a_blob_shared_in_two_shapes_gets_the_gradients_of_both_layers() -> None
 
     (gradient,) = gradients(net)
     assert gradient.tolist() == [[11, 22], [31, 12], [21, 32]]
+
+
+def test_backward_before_forward_leaves_statistics_and_what_is_frozen_as_they_are() -> None:
+    text = """
+    force_backward: true
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 4 dim: 3 } } }
+    layer { name: "batch" type: "BatchNorm" bottom: "data" top: "batch" }
+    layer { name: "bn" type: "BN" bottom: "batch" top: "bn"
+            bn_param { slope_filler { value: 2 } frozen: true eps: 3 } }
+    """
+    net = build_stepwise(graph_of(text, train=True))
+    net.storage["data"].data[...] = [[1, 5, 2], [3, 5, 2], [1, 5, 9], [3, 5, 9]]
+    net.storage["bn"].diff[...] = [[1, 0, 0]] + [[0, 0, 0]] * 3
+
+    net.run_back()
+
+    np.testing.assert_allclose(net.storage["batch"].diff[0], [1, 0, 0])
+    np.testing.assert_allclose(net.storage["data"].diff[:3, 0], [0.5, 0, -0.5], atol=1e-4)
+    assert [blob.data.tolist() for blob in net.parameter_blobs[1]] == [[0] * 3, [0] * 3, [0]]
+
+
+OFFSET = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 3 } } }
+layer { name: "offset" type: "Parameter" top: "offset" parameter_param { shape { dim: 3 } } }
+layer { name: "sum" type: "Eltwise" bottom: "x" bottom: "offset" top: "sum" loss_weight: 2 }
+layer { name: "tanh" type: "TanH" bottom: "sum" top: "tanh" }
+"""
+
+
+@pytest.mark.parametrize("look", [False, True], ids=["unseen", "every blob seen"])
+def test_a_parameter_learns(look: bool) -> None:
+    net = build_stepwise(graph_of(OFFSET, train=True))
+    for blob in net.storage.values() if look else ():
+        assert blob.data.shape == (3,)
+    offset = net.parameter_blobs[1][0]
+    for step in (1, 2):
+        offset.data[...] = [step, 2, 3]
+
+        loss = net.run()
+        net.run_back()
+
+        assert loss == 2 * (step + 5)
+        assert net.storage["offset"].data.tolist() == [step, 2, 3]
+        assert net.storage["offset"].diff.tolist() == [2, 2, 2]
+        assert offset.diff.tolist() == [2 * step] * 3
+
+
+def test_what_is_written_over_a_parameters_top_does_not_change_the_parameter() -> None:
+    net = build_stepwise(
+        graph_of(
+            OFFSET.replace('top: "offset"', 'top: "x2"').replace(
+                'bottom: "offset" top: "sum"', 'bottom: "x2" top: "sum"'
+            )
+        )
+    )
+    net.run()
+
+    net.storage["x2"].data[...] = 5
+
+    assert not net.parameter_blobs[1][0].data.any()
+
+
+DUMMY = """
+layer { name: "data" type: "DummyData" top: "data" top: "label"
+        dummy_data_param { shape { dim: 2 dim: 3 } shape { dim: 2 }
+                           data_filler { type: "uniform" } data_filler { value: 4 } } }
+layer { name: "tanh" type: "TanH" bottom: "data" top: "tanh" }
+layer { name: "label_tanh" type: "TanH" bottom: "label" top: "label_tanh" }
+"""
+
+
+def test_what_is_written_over_a_constant_stays() -> None:
+    net = build_stepwise(graph_of(DUMMY))
+    assert net.storage["label"].data.tolist() == [4, 4]
+    net.storage["label"].data[...] = [0, 7]
+    net.storage["data"].data[...] = 9
+
+    net.run()
+    first = net.storage["data"].data.copy()
+    net.run()
+
+    assert net.storage["label"].data.tolist() == [0, 7]
+    np.testing.assert_allclose(net.storage["label_tanh"].data, np.tanh([0, 7]), rtol=1e-6)
+    assert (first < 1).all()
+    assert not np.array_equal(net.storage["data"].data, first)
+    assert net.positions() == {"data": 2}
+
+
+def test_what_a_selector_leaves_flows_on_and_back() -> None:
+    net = build_stepwise(
+        graph_of("""
+        layer { name: "x" type: "Parameter" top: "x" parameter_param { shape { dim: 4 dim: 3 } } }
+        layer { name: "chosen" type: "Input" top: "chosen" input_param { shape { dim: 4 } } }
+        layer { name: "keep" type: "Filter" bottom: "x" bottom: "chosen" top: "kept" }
+        layer { name: "tanh" type: "TanH" bottom: "kept" top: "tanh" loss_weight: 1 }
+        """)
+    )
+    assert net.storage["tanh"].shape == (4, 3)
+    for chosen in ([1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 1, 1]):
+        net.storage["chosen"].data[...] = chosen
+        net.zero_diffs()
+
+        net.run()
+        net.run_back()
+
+        assert net.storage["tanh"].data.shape == (sum(chosen), 3)
+        assert net.parameter_blobs[0][0].diff[:, 0].tolist() == chosen
+        assert net.storage["x"].diff[:, 0].tolist() == chosen

@@ -93,3 +93,24 @@ def test_a_wrong_solver_is_an_exception() -> None:
 
     with pytest.raises(SolverError, match="lr_policy is 'fxed'"):
         caffe.get_solver("solver.prototxt")
+
+
+@pytest.mark.parametrize("name", ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"])
+@pytest.mark.usefixtures("folder")
+def test_every_type_has_its_class(name: str) -> None:
+    text = SOLVER.replace("momentum: 0.9", "")
+    Path("solver.prototxt").write_text(f"{text} type: '{name}'")
+
+    solver = caffe.get_solver("solver.prototxt")
+    before = solver.net.params["ip"][0].data.copy()
+    solver.step(1)
+
+    assert type(solver) is getattr(caffe, f"{name}Solver")
+    assert (solver.net.params["ip"][0].data != before).any()
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_class_decides_whatever_the_file_says() -> None:
+    solver = caffe.AdamSolver("solver.prototxt")
+
+    assert len(solver._training.updater.history) == 4

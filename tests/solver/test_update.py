@@ -102,7 +102,7 @@ def test_frozen_parameters_stay_and_keep_a_history_of_zeros() -> None:
     param = SolverParameter(base_lr=0.5, lr_policy="fixed", weight_decay=0.1, momentum=0.9)
     updater = Updater(param, entries)
 
-    updater.update(updater.rate(0))
+    updater.update(updater.rate(0), 0)
 
     assert entries[0].param.item() == 1
     assert entries[1].param.item() == pytest.approx(1 - 0.5 * (1 + 0.1))
@@ -110,12 +110,12 @@ def test_frozen_parameters_stay_and_keep_a_history_of_zeros() -> None:
 
 
 def test_a_net_without_parameters_updates_nothing() -> None:
-    Updater(SolverParameter(base_lr=0.5, lr_policy="fixed", clip_gradients=1), []).update(0.5)
+    Updater(SolverParameter(base_lr=0.5, lr_policy="fixed", clip_gradients=1), []).update(0.5, 0)
 
 
 def test_clipping_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     listen(caplog)
-    Updater(SolverParameter(clip_gradients=0.25), learnable((1, 1))).update(0.5)
+    Updater(SolverParameter(clip_gradients=0.25), learnable((1, 1))).update(0.5, 0)
     assert bodies(caplog) == [
         "Gradient clipping: scaling down gradients (L2 norm 1 > 0.25) by scale factor 0.25"
     ]
@@ -139,14 +139,13 @@ def test_rate_that_is_no_number_is_refused() -> None:
         Updater(param, []).rate(5)
 
 
-def test_deltas_are_left_where_the_gradients_were() -> None:
+def test_with_snapshot_diff_the_deltas_are_left_where_the_gradients_were() -> None:
     entries = learnable((1, 0), (0, 0))
-    updater = Updater(SolverParameter(momentum=0.9), entries)
-    updater.update(0.5)
-    updater.update(0.5)
+    updater = Updater(SolverParameter(momentum=0.9, snapshot_diff=True), entries)
+    updater.update(0.5, 0)
+    entries[0].param.grad = torch.ones_like(entries[0].param)
 
-    updater.leave_deltas()
+    updater.update(0.5, 1)
 
-    assert entries[0].param.grad is not None
     assert entries[0].param.grad.item() == pytest.approx(0.5 * 0.9 + 0.5)
     assert entries[1].param.grad is None

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import Protocol
 
+from caffepy.graph.pool_norm import resolve
 from caffepy.graph.problem import Problem
 from caffepy.graph.upgrade import batch_norm, data_transform, inputs, solver_type, v0, v1
 from caffepy.graph.upgrade.entry import Entry
@@ -52,6 +53,17 @@ def upgrade_net(net: Entry[NetParameter]) -> tuple[Entry[NetParameter], list[Pro
     return net, problems
 
 
+def plain_net(net: Entry[NetParameter]) -> tuple[Entry[NetParameter], list[Problem]]:
+    """A net as any Caffe reads it: in today's format, with its `pool_norm_order` carried out.
+
+    Otherwise as `upgrade_net`, but for the places of the layers.
+    """
+    upgraded, problems = upgrade_net(net)
+    if upgraded.message.HasField("pool_norm_order"):
+        upgraded = Entry(resolve(upgraded.message), upgraded.position)
+    return upgraded, problems
+
+
 def upgrade_type(solver: Entry[SolverParameter]) -> Entry[SolverParameter]:
     """A solver without `solver_type`; its nets are as they were.
 
@@ -69,7 +81,7 @@ def upgrade_type(solver: Entry[SolverParameter]) -> Entry[SolverParameter]:
 def upgrade_solver(solver: Entry[SolverParameter]) -> tuple[SolverParameter, list[Problem]]:
     """A solver in today's format, and the nets inside it, which Caffe leaves as they are.
 
-    The problems are those of the nets, as `upgrade_net` has them.
+    The nets and the problems are as `plain_net` has them.
 
     Raises:
         SolverError: it has `type` as well as `solver_type`.
@@ -80,7 +92,7 @@ def upgrade_solver(solver: Entry[SolverParameter]) -> tuple[SolverParameter, lis
     new.CopyFrom(solver.message)
     problems: list[Problem] = []
     for net in _nets(Entry(new, solver.position)):
-        upgraded, found = upgrade_net(net)
+        upgraded, found = plain_net(net)
         net.message.CopyFrom(upgraded.message)
         problems += found
     return new, problems

@@ -1,0 +1,78 @@
+"""The image files that a list names, as a collection of labelled images."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from functools import lru_cache
+from os import PathLike
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caffepy.data.batches import Sample
+from caffepy.data.image_list import Entry, read_list
+from caffepy.data.images import decode_image, resize
+from caffepy.errors import DataError
+
+
+class ImageFiles:
+    """The images of a list, decoded each time they are asked for.
+
+    Args:
+        source: a text list, a line `name label` for each image.
+        folder: put before each name as it is.
+        color: whether images have 3 channels, blue first, or 1.
+        size: the rows and columns that all are resized to; None leaves them as they are.
+        seed: of the order of each epoch, which is drawn from (seed, epoch) alone; None keeps to
+            the order of the list.
+
+    Raises:
+        DataError: the list is missing, empty or wrong; the message names its line.
+    """
+
+    def __init__(
+        self,
+        source: str | PathLike[str],
+        folder: str,
+        *,
+        color: bool,
+        size: tuple[int, int] | None,
+        seed: int | None,
+    ) -> None:
+        self.source = source
+        self.folder = folder
+        self.color = color
+        self.size = size
+        self.seed = None if seed is None else seed % 2**64  # NumPy refuses negative seeds
+        self.entries = read_list(source)
+        self._order = lru_cache(maxsize=1)(self._draw_order)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def items(self, start: int, step: int) -> Iterator[Entry]:
+        """Every `step`th image from number `start` on, epoch after epoch; without end."""
+        while True:
+            epoch, place = divmod(start, len(self.entries))
+            yield self.entries[self._order(epoch)[place]]
+            start += step
+
+    def load(self, entries: Sequence[Entry], pool: Executor) -> list[Sample]:
+        """The images and labels of entries, decoded by the pool."""
+        return list(pool.map(self.sample, entries))
+
+    def sample(self, entry: Entry) -> Sample:
+        """One image, uint8, and its label; DataError, naming line and path, if it is unreadable."""
+        path = self.folder + entry.name
+        where = f"{self.source}:{entry.line}"
+        try:
+            pixels = decode_image(path, self.color)
+        except DataError as error:
+            raise DataError(f"{where}: could not load {error}") from error
+        if self.size is not None:
+            pixels = resize(pixels, *self.size)
+        return Sample(pixels.transpose(2, 0, 1), entry.label, f"{where}: {path!r}", path)
+
+    def _draw_order(self, epoch: int) -> Sequence[int] | NDArray[np.intp]:
+        if self.seed is None:
+            return range(len(self.entries))
+        return np.random.default_rng((self.seed, epoch)).permutation(len(self.entries))

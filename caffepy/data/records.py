@@ -1,0 +1,38 @@
+"""A database as a collection of labelled images."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from itertools import repeat
+
+from caffepy.data.batches import Sample
+from caffepy.data.datum import decode, parse_datum
+from caffepy.data.lmdb import LMDB, Record
+
+
+class Records:
+    """The images of a database's records, in the order of their keys.
+
+    color: `decode_image`'s, for encoded records.
+    """
+
+    def __init__(self, database: LMDB, color: bool | None) -> None:
+        self.database = database
+        self.color = color
+
+    def __len__(self) -> int:
+        return len(self.database)
+
+    def items(self, start: int, step: int) -> Iterator[Record]:
+        """Every `step`th record from number `start` on, beginning again at the end; endless."""
+        return self.database.records(start, step)
+
+    def load(self, records: Sequence[Record], pool: Executor) -> list[Sample]:
+        """The images and labels of records; the pool decodes those that are image files."""
+        datums = [parse_datum(record.value, record) for record in records]
+        spread = pool.map if datums[0].encoded else map
+        images = spread(decode, datums, repeat(self.color), records)
+        return [
+            Sample(image, datum.label, record, os.fsdecode(record.key))
+            for image, datum, record in zip(images, datums, records, strict=True)
+        ]

@@ -1,0 +1,76 @@
+"""ArgMax: where the largest numbers are."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from caffepy.layers.axis import axis_from_front
+from caffepy.layers.layer import Layer, Shape, register
+from caffepy.proto import LayerParameter
+
+
+def largest(x: Tensor, axis: int, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` largest numbers along an axis, the largest first, and their indices, int64.
+
+    Of equal numbers the last comes first. Both results have x's shape, with `count` at `axis`.
+    """
+    backwards, last = x.flip(axis), x.shape[axis] - 1
+    if count == 1:
+        values, indices = backwards.max(axis, keepdim=True)
+        return values, last - indices
+    values, indices = backwards.sort(dim=axis, descending=True, stable=True)
+    return values.narrow(axis, 0, count), last - indices.narrow(axis, 0, count)
+
+
+@register("ArgMax")
+class ArgMax(Layer):
+    """The indices, or the values, of the `top_k` largest numbers, the largest first.
+
+    Of equal numbers the one with the larger index comes first. The bottom gets no gradient.
+
+    Bottom:  x (N, ...).
+    Top:     with `axis`: x's shape with top_k at `axis`, the indices along it or, where
+             `out_max_val` is set, the values; without: (N, 1, top_k), the indices in the flattened
+             item, or (N, 2, top_k) where `out_max_val` is set, the values behind the indices,
+             followed by axes of 1 up to the bottom's number of axes.
+    Source:  caffe/src/caffe/layers/argmax_layer.cpp
+    """
+
+    def __init__(self, param: LayerParameter, bottom: Shape) -> None:
+        super().__init__(param, bottom)
+        argmax = param.argmax_param
+        self.axis = argmax.axis if argmax.HasField("axis") else None
+        self.top_k = argmax.top_k
+        self.out_max_val = argmax.out_max_val
+        self._require_shape(bottom)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, shape = x.detach(), tuple(x.shape)
+        self._require_shape(shape)
+        index_dtype = torch.promote_types(x.dtype, torch.float32)
+        if self.axis is not None:
+            values, indices = largest(x, self.axis, self.top_k)
+            return values if self.out_max_val else indices.to(index_dtype)
+        items = x.reshape(shape[0], math.prod(shape[1:]))
+        values, indices = largest(items, 1, self.top_k)
+        planes = [indices.to(index_dtype), values.to(index_dtype)][: 1 + self.out_max_val]
+        ones = (1,) * (len(shape) - 3)
+        return torch.stack(planes, 1).reshape(shape[0], len(planes), self.top_k, *ones)
+
+    def _require_shape(self, bottom: Shape) -> None:
+        if not bottom:
+            raise self.error(
+                f"the bottom's shape is {bottom}, must have an axis, that of the items"
+            )
+        if self.axis is None:
+            size, where = math.prod(bottom[1:]), "in an item"
+        else:
+            axis = axis_from_front(self, self.axis, bottom, "argmax_param.axis")
+            size, where = bottom[axis], f"along axis {axis}"
+        if not 1 <= self.top_k <= size:
+            raise self.error(
+                f"top_k is {self.top_k}, but the bottom {bottom} has {size} numbers {where}: "
+                f"1 to {size} are allowed",
+                "argmax_param.top_k",
+            )

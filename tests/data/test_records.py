@@ -1,0 +1,63 @@
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caffepy.data.datum import encoded_datum, to_datum
+from caffepy.data.images import encode_image
+from caffepy.data.lmdb import LMDB
+from caffepy.data.records import Records
+from caffepy.errors import DataError
+from caffepy.proto import Datum
+from tests.data.databases import ramp, write_datums, write_images
+
+
+def test_records_come_in_order_epoch_after_epoch(tmp_path: Path) -> None:
+    records = Records(LMDB(write_images(tmp_path / "db", [ramp(2, 3)] * 5)), None)
+
+    assert len(records) == 5
+    assert [record.key for record in islice(records.items(3, 2), 4)] == [b"03", b"00", b"02", b"04"]
+
+
+@pytest.mark.parametrize("extension", [None, "png"], ids=["raw", "encoded"])
+def test_they_are_images_with_labels_and_names(tmp_path: Path, extension: str | None) -> None:
+    images = [ramp(2, 3), ramp(2, 3, start=40)]
+    records = Records(LMDB(write_images(tmp_path / "db", images, extension)), None)
+
+    with ThreadPoolExecutor(2) as pool:
+        samples = records.load(list(islice(records.items(0, 1), 2)), pool)
+
+    for number, sample in enumerate(samples):
+        np.testing.assert_array_equal(sample.image, images[number].transpose(2, 0, 1))
+        assert (sample.label, sample.name) == (number, f"0{number}")
+        assert str(sample.where).endswith(f"db: record '0{number}'")
+
+
+@pytest.mark.parametrize(("color", "channels"), [(None, 3), (True, 3), (False, 1)])
+def test_encoded_ones_are_decoded_in_colour_or_grey(
+    tmp_path: Path, color: bool | None, channels: int
+) -> None:
+    records = Records(LMDB(write_images(tmp_path / "db", [ramp(2, 3)], "png")), color)
+
+    with ThreadPoolExecutor(1) as pool:
+        (sample,) = records.load([next(records.items(0, 1))], pool)
+
+    assert sample.image.shape == (channels, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("datum", "text"),
+    [
+        pytest.param(encoded_datum(b"\xff\xd8 damaged", 3), "not an image", id="encoded"),
+        pytest.param(Datum(channels=1, height=2, width=3, data=b"12345"), "5 numbers", id="raw"),
+    ],
+)
+def test_a_damaged_one_is_named(tmp_path: Path, datum: Datum, text: str) -> None:
+    good = encoded_datum(encode_image(ramp(2, 3), "png"), 0) if datum.encoded else None
+    path = write_datums(tmp_path / "db", [good or to_datum(ramp(2, 3), 0), datum])
+    records = Records(LMDB(path), None)
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(DataError, match=f"record '01': {text}"):
+        records.load(list(islice(records.items(0, 1), 2)), pool)

@@ -1,6 +1,7 @@
 """Blob: a named array and its gradient, computed with by torch and seen by numpy."""
 
 import math
+from operator import index
 from typing import cast
 
 import numpy as np
@@ -74,7 +75,49 @@ class Array:
         return buffer[: math.prod(self.shape)].view(self.shape)
 
 
-class Blob:
+class Shaped:
+    """What has a shape, and Caffe's older names for the axes of four."""
+
+    @property
+    def shape(self) -> Shape:
+        """The size of each axis."""
+        raise NotImplementedError
+
+    @property
+    def count(self) -> int:
+        """How many numbers there are."""
+        return math.prod(self.shape)
+
+    @property
+    def num(self) -> int:
+        """The size of the first axis, 1 where there is none."""
+        return self._legacy(0)
+
+    @property
+    def channels(self) -> int:
+        """The size of the second axis, 1 where there is none."""
+        return self._legacy(1)
+
+    @property
+    def height(self) -> int:
+        """The size of the third axis, 1 where there is none."""
+        return self._legacy(2)
+
+    @property
+    def width(self) -> int:
+        """The size of the fourth axis, 1 where there is none."""
+        return self._legacy(3)
+
+    def _legacy(self, axis: int) -> int:
+        if len(self.shape) > 4:
+            raise ValueError(
+                f"Cannot use legacy accessors on Blobs with > 4 axes: the shape is {self.shape}; "
+                f"shape[{axis}] is the size of an axis"
+            )
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+
+class Blob(Shaped):
     """What a layer reads or writes: numbers, and the gradient of the objective by them.
 
     data, diff: float32 numpy views, in the blob's shape; live, and writable. fill: what the diff
@@ -103,11 +146,12 @@ class Blob:
 
     def reshape(self, *shape: int) -> None:
         """Give the blob another shape; nets follow at their next `reshape` or `forward`."""
-        self.values.resize(shape)
-        self.gradient.resize(shape)
+        sizes = tuple(map(index, shape))
+        self.values.resize(sizes)
+        self.gradient.resize(sizes)
 
 
-class ParameterBlob:
+class ParameterBlob(Shaped):
     """A layer's parameter as a blob: what is written into `data` is what the layer computes with.
 
     diff adds up over backward passes until it is zeroed. On a GPU both are fetched when they are
@@ -116,8 +160,13 @@ class ParameterBlob:
 
     def __init__(self, parameter: nn.Parameter, shape: Shape) -> None:
         self.parameter = parameter
-        self.shape = shape
+        self._shape = shape
         self._fetched: dict[int, tuple[Tensor, Tensor]] = {}
+
+    @property
+    def shape(self) -> Shape:
+        """The size of each axis."""
+        return self._shape
 
     @property
     def data(self) -> Floats:
@@ -134,7 +183,7 @@ class ParameterBlob:
     def reshape(self, *shape: int) -> None:
         """See the same numbers in another shape of as many."""
         self.parameter.detach().view(shape)
-        self.shape = shape
+        self._shape = shape
 
     def flush(self) -> None:
         """Give the device what was written into the numbers fetched from it."""
@@ -146,4 +195,4 @@ class ParameterBlob:
         if tensor.device.type != "cpu":
             fetched = self._fetched.setdefault(tensor.data_ptr(), (tensor, tensor.cpu()))
             tensor = fetched[1]
-        return cast("Floats", tensor.view(self.shape).numpy())
+        return cast("Floats", tensor.view(self._shape).numpy())

@@ -102,3 +102,36 @@ def test_a_parameters_blob_can_be_seen_in_another_shape() -> None:
     assert blob.data.tolist() == [[0, 1, 2], [3, 4, 5]]
     with pytest.raises(RuntimeError, match="shape"):
         blob.reshape(4, 2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "count"),
+    [
+        pytest.param((2, 3, 4, 5), [2, 3, 4, 5], 120, id="four axes"),
+        pytest.param((2, 3), [2, 3, 1, 1], 6, id="two"),
+        pytest.param((), [1, 1, 1, 1], 1, id="none"),
+    ],
+)
+def test_the_axes_have_caffes_older_names(
+    shape: tuple[int, ...], axes: list[int], count: int
+) -> None:
+    for blob in (Blob(shape, CPU), ParameterBlob(torch.nn.Parameter(torch.zeros(shape)), shape)):
+        assert [blob.num, blob.channels, blob.height, blob.width] == axes
+        assert blob.count == count
+
+
+def test_a_blob_of_five_axes_has_no_older_names() -> None:
+    blob = Blob((2, 3, 4, 5, 6), CPU)
+
+    assert blob.count == 720
+    with pytest.raises(ValueError, match=r"> 4 axes: the shape is \(2, 3, 4, 5, 6\).*shape\[1\]"):
+        assert blob.channels
+
+
+def test_a_shape_may_be_given_in_numpys_numbers() -> None:
+    blob = Blob((1,), CPU)
+
+    blob.reshape(*np.array([2, 3]))
+
+    assert repr(blob.shape) == "(2, 3)"
+    assert blob.data.shape == (2, 3)

@@ -79,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
     from caffepy.cli.classifier import Classifier
     from caffepy.net.build import build_net
     from caffepy.net.weights import copy_weights
+    from caffepy.pycaffe import install
 
+    install()
     net = build_net(graph, device=device)
     classifier = Classifier(net, param, size, rgb=args.channel_order == "rgb")
     labels = read_labels(args.labels, classifier.classes)

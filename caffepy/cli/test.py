@@ -61,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
 
     from caffepy.net.build import build_net
     from caffepy.net.weights import copy_weights
+    from caffepy.pycaffe import install
 
+    install()
     net = build_net(graph, device=device)
     log_copies([copy_weights(net, path) for path in args.weights])
     score(net, args.iterations)

@@ -70,8 +70,10 @@ def run(args: argparse.Namespace) -> int:
     device = choose_device(args.gpu or gpu_of(file.param))
 
     from caffepy.cli.progress import progress
+    from caffepy.pycaffe import install
     from caffepy.solver.solver import Solver
 
+    install()
     solver = Solver(
         file,
         weights=args.weights or None,

@@ -32,6 +32,8 @@ LEARNED = (
     "DepthwiseConvolution",
     "Embed",
     "InnerProduct",
+    "LSTM",
+    "RNN",
 )
 
 

@@ -72,6 +72,8 @@ KINDS: dict[str, Kind] = {
     "Interp": Kind(("interp_param",)),
     "L1Loss": Kind(bottoms=range(2, 3), auto_top=True),
     "LRN": Kind(("lrn_param",)),
+    "LSTM": Kind(("recurrent_param",), bottoms=range(2, 6), tops=range(1, 4)),
+    "LSTMUnit": Kind(bottoms=range(3, 4), tops=range(2, 3)),
     "Log": Kind(("log_param",)),
     "MVN": Kind(("mvn_param",)),
     "MemoryData": Kind(
@@ -86,6 +88,8 @@ KINDS: dict[str, Kind] = {
     "Pooling": Kind(("pooling_param",), tops=range(1, 3)),
     "Power": Kind(("power_param",)),
     "PriorBox": Kind(("prior_box_param",), bottoms=range(2, 3)),
+    "Python": Kind(("python_param",), bottoms=at_least(0), tops=at_least(0)),
+    "RNN": Kind(("recurrent_param",), bottoms=range(2, 5), tops=range(1, 3)),
     "ROIPooling": Kind(("roi_pooling_param",), bottoms=range(2, 3)),
     "ReLU": Kind(("relu_param",)),
     "ReLU6": Kind(),

@@ -40,6 +40,8 @@ from caffepy.layers import interp as interp
 from caffepy.layers import l1_loss as l1_loss
 from caffepy.layers import log as log
 from caffepy.layers import lrn as lrn
+from caffepy.layers import lstm as lstm
+from caffepy.layers import lstm_unit as lstm_unit
 from caffepy.layers import memory_data as memory_data
 from caffepy.layers import multinomial_logistic_loss as multinomial_logistic_loss
 from caffepy.layers import mvn as mvn
@@ -51,11 +53,13 @@ from caffepy.layers import power as power
 from caffepy.layers import prelu as prelu
 from caffepy.layers import prior_box as prior_box
 from caffepy.layers import psroi_pooling as psroi_pooling
+from caffepy.layers import python as python
 from caffepy.layers import reduction as reduction
 from caffepy.layers import relu as relu
 from caffepy.layers import relu6 as relu6
 from caffepy.layers import reorg as reorg
 from caffepy.layers import reshape as reshape
+from caffepy.layers import rnn as rnn
 from caffepy.layers import roi_pooling as roi_pooling
 from caffepy.layers import scale as scale
 from caffepy.layers import shuffle_channel as shuffle_channel

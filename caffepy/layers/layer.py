@@ -24,6 +24,7 @@ class Layer(nn.Module):
     """
 
     kind: ClassVar[Kind]
+    without_bottoms: ClassVar["type[SourceLayer] | None"] = None  # where the type can be either
 
     def __init__(self, param: LayerParameter, *_bottoms: Shape) -> None:
         super().__init__()
@@ -93,8 +94,11 @@ class SourceLayer(Layer):
         self.source = source
 
     @property
-    def position(self) -> int:
-        """How many records have been handed out; 0 where there is nothing to count."""
+    def position(self) -> int | None:
+        """How many records have been handed out; None where only the layer itself knows.
+
+        0 where there is nothing to count.
+        """
         return 0
 
     def moved(self, position: int, seed: int) -> "SourceLayer":
@@ -162,7 +166,8 @@ def layer_class(param: LayerParameter) -> type[Layer]:
             f"{near(param.type, _REGISTRY)} (known types: {', '.join(layer_types())})",
             "type",
         )
-    return _REGISTRY[param.type]
+    cls = _REGISTRY[param.type]
+    return cls if param.bottom or cls.without_bottoms is None else cls.without_bottoms
 
 
 def build(param: LayerParameter, *bottoms: Shape) -> Layer:

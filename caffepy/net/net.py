@@ -140,11 +140,14 @@ class Net(nn.Module):
             self.blobs.share(index, other.blobs, first[name])
 
     def positions(self) -> dict[str, int]:
-        """How many records each layer without bottoms has handed out, by layer name."""
+        """How many records the layers without bottoms have handed out, by layer name.
+
+        A layer that does not say is left out, and `seek` leaves it where it is.
+        """
         return {
             step.name: layer.position
             for layer, step in self.plan()
-            if isinstance(layer, SourceLayer)
+            if isinstance(layer, SourceLayer) and layer.position is not None
         }
 
     def seek(self, positions: Mapping[str, int], seed: int) -> None:

@@ -241,7 +241,11 @@ def unchanged(layer: nn.Module) -> Iterator[None]:
         *layer.buffers(),
     ]
     before = [tensor.clone() for tensor in kept]
+    places = [(module, dict(module.named_buffers(recurse=False))) for module in layer.modules()]
     with torch.random.fork_rng():
         yield
+    for module, buffers in places:
+        for name, buffer in buffers.items():
+            setattr(module, name, buffer)
     for tensor, value in zip(kept, before, strict=True):
         tensor.data.copy_(value)  # autograd may hold the tensor: to it, this is no change

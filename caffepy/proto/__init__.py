@@ -35,11 +35,13 @@ from caffepy.proto.caffe_pb2 import InfogainLossParameter as InfogainLossParamet
 from caffepy.proto.caffe_pb2 import InnerProductParameter as InnerProductParameter
 from caffepy.proto.caffe_pb2 import InputParameter as InputParameter
 from caffepy.proto.caffe_pb2 import LayerParameter as LayerParameter
+from caffepy.proto.caffe_pb2 import LayerState as LayerState
 from caffepy.proto.caffe_pb2 import LogParameter as LogParameter
 from caffepy.proto.caffe_pb2 import LossParameter as LossParameter
 from caffepy.proto.caffe_pb2 import LRNParameter as LRNParameter
 from caffepy.proto.caffe_pb2 import MemoryDataParameter as MemoryDataParameter
 from caffepy.proto.caffe_pb2 import MVNParameter as MVNParameter
+from caffepy.proto.caffe_pb2 import NamedBlob as NamedBlob
 from caffepy.proto.caffe_pb2 import NetParameter as NetParameter
 from caffepy.proto.caffe_pb2 import NetPositions as NetPositions
 from caffepy.proto.caffe_pb2 import NetState as NetState

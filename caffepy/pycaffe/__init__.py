@@ -2,13 +2,14 @@
 
 from caffepy import proto as proto
 from caffepy.blob import Blob as Blob
+from caffepy.layers.python import Layer as Layer
 from caffepy.proto import TEST as TEST
 from caffepy.proto import TRAIN as TRAIN
+from caffepy.pycaffe.alias import install as install
 from caffepy.pycaffe.mode import set_device as set_device
 from caffepy.pycaffe.mode import set_mode_cpu as set_mode_cpu
 from caffepy.pycaffe.mode import set_mode_gpu as set_mode_gpu
 from caffepy.pycaffe.mode import set_random_seed as set_random_seed
-from caffepy.pycaffe.net import Layer as Layer
 from caffepy.pycaffe.net import Net as Net
 from caffepy.pycaffe.solver import AdaDeltaSolver as AdaDeltaSolver
 from caffepy.pycaffe.solver import AdaGradSolver as AdaGradSolver

@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike
 from caffepy.blob import Blob, Floats, ParameterBlob
 from caffepy.errors import DataError, near
 from caffepy.graph.load import load_graph
-from caffepy.layers.layer import Layer as TorchLayer
+from caffepy.layers.layer import Layer
 from caffepy.layers.memory_data import MemoryData
+from caffepy.layers.python import Layer as UserLayer
+from caffepy.layers.python import Python, PythonSource
 from caffepy.net.stepwise import StepwiseNet, build_stepwise
 from caffepy.net.weights import copy_weights, write_weights
 from caffepy.proto import NetState, Phase
@@ -23,7 +25,7 @@ File = str | Path
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerView:
     """A layer of a Net: its type, and its parameters as blobs."""
 
     type: str
@@ -34,9 +36,9 @@ class Net:
     """A net read from a prototxt: Net(file, phase), or, as older scripts have it, with weights too.
 
     blobs: every blob by name; params: the parameters of each layer that has any, by layer name;
-    layers: in file order; layer_dict: by name. inputs: the tops of Input layers; outputs: the blobs
-    that no layer reads, sorted. top_names, bottom_names: by layer name. Blobs' data and diff are
-    float32 numpy views, live and writable.
+    layers: in file order, a Python layer as the object of its class; layer_dict: by name.
+    inputs: the tops of Input layers; outputs: the blobs that no layer reads, sorted. top_names,
+    bottom_names: by layer name. Blobs' data and diff are float32 numpy views, live and writable.
 
     Raises:
         CaffeError: a file is wrong; the message says where.
@@ -82,15 +84,15 @@ class Net:
         self._net = net
         self._layer_names = list(net.layer_names)
         self.layers = [
-            Layer(cast("TorchLayer", layer).param.type, blobs)
-            for layer, blobs in zip(net.layers, net.parameter_blobs, strict=True)
+            _seen(layer, blobs)
+            for (layer, _), blobs in zip(net.plan(), net.parameter_blobs, strict=True)
         ]
         self.layer_dict = OrderedDict(zip(self._layer_names, self.layers, strict=True))
         self.blobs: OrderedDict[str, Blob] = OrderedDict(net.storage)
         self.params = OrderedDict(
-            (name, layer.blobs)
-            for name, layer in zip(self._layer_names, self.layers, strict=True)
-            if layer.blobs
+            (name, blobs)
+            for name, blobs in zip(self._layer_names, net.parameter_blobs, strict=True)
+            if blobs
         )
         self.inputs = list(net.inputs)
         self.outputs = list(net.outputs)
@@ -215,6 +217,13 @@ class Net:
                     f"{name!r} is given with shape {given}, but its batch size is {blob.shape[:1]}"
                 )
             (blob.diff if diff else blob.data)[...] = value
+
+
+def _seen(layer: Layer, blobs: list[ParameterBlob]) -> LayerView | UserLayer:
+    """What a script sees of a layer: of a Python layer, the object that does its work."""
+    if isinstance(layer, Python | PythonSource):
+        return layer.host.user
+    return LayerView(layer.param.type, blobs)
 
 
 def check_array(name: str, array: Floats, row: tuple[int, ...]) -> None:

@@ -6,18 +6,19 @@ import torch
 from torch import Tensor
 
 from caffepy.net.net import Net
+from caffepy.net.place import Place, go_to, place_of
 
 
 class Moment(NamedTuple):
-    """Where a run stood: its data, and torch's generator on the CPU."""
+    """Where a run stood: its net, and torch's generator on the CPU."""
 
-    positions: dict[str, int]
+    place: Place
     rng: Tensor
 
 
 def moment(net: Net) -> Moment:
     """Where the run of a net stands now; takes microseconds."""
-    return Moment(net.positions(), torch.get_rng_state())
+    return Moment(place_of(net), torch.get_rng_state())
 
 
 def diagnose(net: Net, since: Moment, batches: int, seed: int) -> str:
@@ -26,7 +27,7 @@ def diagnose(net: Net, since: Moment, batches: int, seed: int) -> str:
     Goes back to the moment before the batches that gave the loss, as many as `batches`, and runs
     them again. seed: of the net's data.
     """
-    net.seek(since.positions, seed)
+    go_to(net, since.place, seed)
     torch.set_rng_state(since.rng)
     for _ in range(batches):
         tops = net.read()

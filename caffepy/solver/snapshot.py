@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -12,10 +12,19 @@ from torch import Tensor
 from caffepy.errors import SnapshotError
 from caffepy.net.net import Net
 from caffepy.net.params import Learnable
+from caffepy.net.place import Place, go_to
 from caffepy.net.weights import write_weights
-from caffepy.proto import BlobProto, RunState, SolverParameter, SolverState
-from caffepy.proto.arrays import blob_shape, to_array
-from caffepy.proto.caffe_pb2 import NetPositions, SourcePosition
+from caffepy.proto import (
+    BlobProto,
+    LayerState,
+    NamedBlob,
+    NetPositions,
+    RunState,
+    SolverParameter,
+    SolverState,
+    SourcePosition,
+)
+from caffepy.proto.arrays import blob_shape, to_array, to_blob
 from caffepy.proto.files import is_hdf5, read_binary, write_binary
 
 log = logging.getLogger(__name__)
@@ -153,21 +162,23 @@ def _history(blob: BlobProto, owner: Learnable, state_path: str | Path) -> Tenso
 
 
 def capture(
-    positions: Sequence[Mapping[str, int]],
+    places: Sequence[Place],
     losses: Iterable[float],
     seed: int,
     device: torch.device,
 ) -> RunState:
     """What a run needs besides parameters and history to go on as if it had never stopped.
 
-    positions: those of the train net, then one a test net.
+    places: of the train net, then one a test net.
     """
+    train, *tests = map(_listed, places)
     run = RunState(
         random_seed=seed,
         rng_state=torch.get_rng_state().numpy().tobytes(),
         losses=losses,
-        train_position=_listed(positions[0]),
-        test_positions=[NetPositions(position=_listed(read)) for read in positions[1:]],
+        train_position=train.position,
+        layer_state=train.layer_state,
+        test_positions=tests,
     )
     if device.type == "cuda":
         run.device_rng_state = torch.cuda.get_rng_state(device).numpy().tobytes()
@@ -175,11 +186,12 @@ def capture(
 
 
 def recall(run: RunState, net: Net, test_nets: Sequence[Net], device: torch.device) -> None:
-    """Put the data and the generators back where `capture` saw them."""
-    net.seek(_positions(run.train_position), run.random_seed)
+    """Put the data, what layers carry and the generators back where `capture` saw them."""
+    train = NetPositions(position=run.train_position, layer_state=run.layer_state)
+    go_to(net, _place(train), run.random_seed)
     if len(run.test_positions) == len(test_nets):
-        for test_net, positions in zip(test_nets, run.test_positions, strict=True):
-            test_net.seek(_positions(positions.position), run.random_seed)
+        for test_net, listed in zip(test_nets, run.test_positions, strict=True):
+            go_to(test_net, _place(listed), run.random_seed)
     else:
         log.warning(
             "The snapshot is of %d test nets: test data starts over", len(run.test_positions)
@@ -191,12 +203,31 @@ def recall(run: RunState, net: Net, test_nets: Sequence[Net], device: torch.devi
         log.warning("The snapshot is of another kind of device: what is random is drawn anew")
 
 
-def _listed(positions: Mapping[str, int]) -> list[SourcePosition]:
-    return [SourcePosition(layer=name, position=read) for name, read in positions.items()]
+def _listed(place: Place) -> NetPositions:
+    return NetPositions(
+        position=[
+            SourcePosition(layer=name, position=read) for name, read in place.positions.items()
+        ],
+        layer_state=[
+            LayerState(
+                layer=layer,
+                buffer=[
+                    NamedBlob(name=name, blob=to_blob(value.cpu().numpy()))
+                    for name, value in state.items()
+                ],
+            )
+            for layer, state in place.states.items()
+        ],
+    )
 
 
-def _positions(listed: Iterable[SourcePosition]) -> dict[str, int]:
-    return {entry.layer: entry.position for entry in listed}
+def _place(listed: NetPositions) -> Place:
+    positions = {entry.layer: entry.position for entry in listed.position}
+    states = {
+        entry.layer: {item.name: torch.from_numpy(to_array(item.blob)) for item in entry.buffer}
+        for entry in listed.layer_state
+    }
+    return Place(positions, states)
 
 
 def _state(stored: bytes) -> Tensor:

@@ -15,6 +15,7 @@ from caffepy.errors import SolverError
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.net.build import build_net
 from caffepy.net.net import Net
+from caffepy.net.place import Place, place_of
 from caffepy.net.weights import copy_weights
 from caffepy.proto import SolverState
 from caffepy.proto.arrays import to_blob
@@ -95,7 +96,7 @@ class Solver:
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._restored_losses: Sequence[float] = ()
         # Where a resumed run begins a test anew that is under way, or was interrupted.
-        self._test_start: list[dict[str, int]] | None = None
+        self._test_start: list[Place] | None = None
         log.info("Solver scaffolding done.")
         if snapshot is not None:
             log.info("Resuming from %s", snapshot)
@@ -191,7 +192,7 @@ class Solver:
 
     def test_all(self) -> None:
         """Test every test net, in order."""
-        self._test_start = [net.positions() for net in self.test_nets]
+        self._test_start = [place_of(net) for net in self.test_nets]
         for index in range(len(self.test_nets)):
             self.test(index)
             if self.stopping:
@@ -237,13 +238,13 @@ class Solver:
             SnapshotError: a file cannot be written, or a parameter is nan or infinite.
         """
         check_finite(self.net.learnable, self.iter)
-        tests = self._test_start or [net.positions() for net in self.test_nets]
-        positions = [self.net.positions(), *tests]
+        tests = self._test_start or [place_of(net) for net in self.test_nets]
+        places = [place_of(self.net), *tests]
         state = SolverState(
             iter=self.iter,
             current_step=self.updater.current_step,
             history=[to_blob(tensor.cpu().numpy()) for tensor in self.updater.history],
-            run=capture(positions, self._losses, self.seed, self.device),
+            run=capture(places, self._losses, self.seed, self.device),
         )
         prefix, diffs = self.param.snapshot_prefix, self.param.snapshot_diff
         write_snapshot(self.net, state, prefix, diffs=diffs)

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from caffepy.cli.main import main
 from caffepy.cli.train import gpu_of
 from caffepy.proto import SolverParameter
 from tests.cli.tiny import NET, write_tiny
+from tests.layers.user_classes import python_layer, write_classes
 
 
 @pytest.fixture(autouse=True)
@@ -218,3 +220,39 @@ def test_afterwards_signals_do_what_they_did_before() -> None:
     train(Press("Iteration 5 (", signal.SIGINT))
 
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP)) == before
+
+
+PYTHON = f"""{NET}
+layer {{ {python_layer("watch", "Fails", 'bottom: "ip" top: "seen"', "forward")} }}
+"""
+
+
+def test_a_python_layer_finds_caffe_and_its_module_in_the_current_folder(
+    user_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_classes(user_folder)
+    (user_folder / "net.prototxt").write_text(PYTHON.replace("'forward'", "'nowhere'"))
+    monkeypatch.delitem(sys.modules, "caffe")
+    assert str(user_folder) not in sys.path
+
+    assert main(["train", "-solver", "solver.prototxt"]) == 0
+
+    assert "Creating Layer watch" in bodies(capsys.readouterr().err)
+
+
+def test_a_python_layer_that_fails_is_told_and_traced(
+    user_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_classes(user_folder)
+    (user_folder / "net.prototxt").write_text(PYTHON)
+
+    assert main(["train", "-solver", "solver.prototxt"]) == 1
+    short = capsys.readouterr().err
+    assert main(["train", "-solver", "solver.prototxt", "--traceback"]) == 1
+    long = capsys.readouterr().err
+
+    error = "caffepy: error: layer 'watch' (Python): classes.Fails.forward: KeyError: 'anchors'"
+    assert error in short
+    assert "Traceback" not in short
+    assert error in long
+    assert 'raise KeyError("anchors")' in long

@@ -135,6 +135,7 @@ def test_in_place_layers_may_follow_each_other() -> None:
         (layer("x", "ReLU", "data label", "x"), "has 2 bottoms, ReLU takes 1"),
         (layer("x", "SmoothL1Loss", "data", "x"), "has 1 bottoms, SmoothL1Loss takes 2 to 4"),
         (layer("x", "Silence"), "has 0 bottoms, Silence takes 1 or more"),
+        (layer("x", "LSTM", "data", "x"), "has 1 bottoms, LSTM takes 2 to 5"),
         (layer("x", "ReLU", "data"), "has 0 tops, ReLU takes 1"),
         (layer("x", "BN", "data"), "has 0 tops, BN takes 1 to 3"),
         (layer("x", "Accuracy", "data label", "x y z"), "has 3 tops, Accuracy takes 1 or 2"),

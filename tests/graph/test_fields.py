@@ -117,6 +117,14 @@ def test_filters_want_a_filler_too(kind: str) -> None:
     assert len(warnings(text)) == 1
 
 
+@pytest.mark.parametrize("kind", ["Convolution", "InnerProduct", "LSTM", "RNN"])
+def test_layers_of_these_types_need_a_filler(kind: str) -> None:
+    text = layer("c", "Input", "", "cont") + layer(
+        "a", kind, "data cont" if kind[-1] in "MN" else "data", "a"
+    )
+    assert len([line for line in warnings(text) if "weight_filler is not set" in line]) == 1
+
+
 def test_weights_need_no_filler_in_a_test_net() -> None:
     text = DATA + layer("c", "Convolution", "data", "c", "convolution_param { num_output: 2 }")
     assert graph_of(text, TEST).problems == ()

@@ -297,3 +297,54 @@ def test_what_a_selector_leaves_flows_on_and_back() -> None:
         assert net.storage["tanh"].data.shape == (sum(chosen), 3)
         assert net.parameter_blobs[0][0].diff[:, 0].tolist() == chosen
         assert net.storage["x"].diff[:, 0].tolist() == chosen
+
+
+RECURRENT = """
+force_backward: true
+layer { name: "x" type: "Input" top: "x" top: "cont"
+        input_param { shape { dim: 4 dim: 3 dim: 2 } shape { dim: 4 dim: 3 } } }
+layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "h"
+        recurrent_param { num_output: 5 weight_filler { type: "xavier" } } }
+"""
+
+
+def recurrent() -> StepwiseNet:
+    net = build_stepwise(graph_of(RECURRENT))
+    net.storage["x"].data[...] = np.random.default_rng(1).normal(size=(4, 3, 2))
+    net.storage["cont"].data[...] = 1
+    return net
+
+
+def test_a_state_goes_on_from_run_to_run_and_backward_goes_over_the_last() -> None:
+    net, whole = recurrent(), build_net(graph_of(RECURRENT))
+    whole.load_state_dict(net.state_dict())
+    tops = {name: net.storage[name].values.tensor().clone() for name in ("x", "cont")}
+    whole(**tops)
+    whole(**tops)["h"].sum().backward()
+
+    net.run()
+    net.run()
+    net.storage["h"].diff[...] = 1
+    net.zero_diffs()
+    net.run_back()
+
+    for ours, theirs in zip(net.learnable, whole.learnable, strict=True):
+        torch.testing.assert_close(ours.param.grad, theirs.param.grad)
+    assert not net.storage["cont"].diff.any()
+
+
+@pytest.mark.parametrize("streams", [3, 2], ids=["same streams", "fewer streams"])
+def test_backward_that_runs_forward_again_leaves_the_state_as_it_was(streams: int) -> None:
+    net = recurrent()
+    net.run()
+    state = {name: buffer.clone() for name, buffer in net.layers[1].named_buffers()}
+
+    net.storage["x"].reshape(2, streams, 2)
+    net.storage["cont"].reshape(2, streams)
+    net.reshape()
+    net.storage["h"].diff[...] = 1
+    net.run_back()
+
+    assert state.keys() == {"h", "c"}
+    for name, buffer in net.layers[1].named_buffers():
+        assert torch.equal(buffer, state[name])

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 import caffepy.pycaffe as caffe
 from caffepy.errors import DataError, NetError, ParseError
+from tests.layers.user_classes import python_layer, write_classes
 
 TEXT = """
 name: "classifier"
@@ -198,3 +199,36 @@ def test_input_arrays_are_for_memory_data_as_the_first_layer(
         memory.forward()
     with pytest.raises(DataError, match="first layer is a MemoryData layer; it is of type Input"):
         caffe.Net(prototxt, caffe.TEST).set_input_arrays(rows(2), np.zeros(2, np.float32))
+
+
+def test_a_python_layer_is_seen_as_the_object_of_its_class(user_folder: Path) -> None:
+    write_classes(user_folder)
+    scaled = python_layer("scaled", "Scaled", 'bottom: "data" top: "y"', '{"start": 2}')
+    Path("net.prototxt").write_text(f"{TEXT} layer {{ {scaled} }}")
+    net = caffe.Net("net.prototxt", caffe.TRAIN)
+    layer = net.layer_dict["scaled"]
+
+    net.forward(data=np.ones((2, 3)))
+    net.backward(y=np.ones((2, 3)), prob=np.ones((2, 4)))
+
+    assert isinstance(layer, caffe.Layer)
+    assert (layer.type, layer.phase) == ("Python", caffe.TRAIN)
+    assert net.blobs["y"].data.tolist() == [[2, 2, 2]] * 2
+    assert net.blobs["data"].count == 6
+    assert layer.blobs[0].diff.tolist() == net.params["scaled"][0].diff.tolist() == [6]
+    layer.blobs[0].data[0] = 5
+    assert net.params["scaled"][0].data.tolist() == [5]
+
+
+def test_blobs_of_a_python_layer_come_and_go_with_the_weights(user_folder: Path) -> None:
+    write_classes(user_folder)
+    for start in (2, 7):
+        scaled = python_layer("scaled", "Scaled", 'bottom: "x" top: "y"', f'{{"start": {start}}}')
+        x = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 } } }'
+        Path(f"{start}.prototxt").write_text(f"{x} layer {{ {scaled} }}")
+    two, seven = (caffe.Net(f"{start}.prototxt", caffe.TEST) for start in (2, 7))
+    two.save("two.caffemodel")
+
+    seven.copy_from("two.caffemodel")
+
+    assert seven.params["scaled"][0].data.tolist() == [2]

@@ -7,6 +7,7 @@ import torch
 
 from caffepy.solver.divergence import diagnose, moment
 from caffepy.solver.solver import Solver
+from tests.net.nets import net_of
 from tests.solver.tiny import write_training
 
 
@@ -54,8 +55,23 @@ def test_runs_the_same_batch_with_the_same_dropout(
 
     diagnose(net, before, 1, 5)
 
-    assert net.positions() == after.positions
+    assert net.positions() == after.place.positions
     assert torch.equal(torch.get_rng_state(), after.rng)
     torch.set_rng_state(before.rng)
-    net.seek(before.positions, 5)
+    net.seek(before.place.positions, 5)
     assert torch.equal(net.forward_backward(), loss)
+
+
+def test_runs_the_same_batch_from_the_same_state_of_an_lstm() -> None:
+    net = net_of(
+        """
+        layer { name: "x" type: "Input" top: "x" top: "cont"
+                input_param { shape { dim: 4 dim: 3 dim: 2 } shape { dim: 4 dim: 3 } } }
+        layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "h"
+                recurrent_param { num_output: 5 weight_filler { type: "xavier" } } }
+        """
+    )
+    before = moment(net)
+    net(x=torch.full((4, 3, 2), float("nan")), cont=torch.ones(4, 3))
+
+    assert "each blob was finite" in diagnose(net, before, 1, 5)

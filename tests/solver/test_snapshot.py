@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 
 from caffepy.errors import ParseError, SnapshotError, WeightsError
+from caffepy.net.place import place_of
 from caffepy.proto import NetParameter, SolverParameter, SolverState
 from caffepy.proto.arrays import to_array
 from caffepy.proto.files import read_binary, write_binary
@@ -245,3 +247,60 @@ def test_a_resumed_run_is_the_run_it_would_have_been(
     assert all(map(torch.equal, whole.updater.history, resumed.updater.history))
     assert whole.net.positions() == resumed.net.positions()
     assert whole.test_nets[0].positions() == resumed.test_nets[0].positions()
+
+
+RECURRENT = """
+name: "recurrent"
+layer { name: "data" type: "HDF5Data" top: "x" top: "cont" top: "y" include { phase: TRAIN }
+        hdf5_data_param { source: "steps.txt" batch_size: 4 } }
+layer { name: "data" type: "HDF5Data" top: "x" top: "cont" top: "y" include { phase: TEST }
+        hdf5_data_param { source: "steps.txt" batch_size: 3 } }
+layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "h"
+        recurrent_param { num_output: 5 weight_filler { type: "uniform" min: -0.5 max: 0.5 } } }
+layer { name: "rnn" type: "RNN" bottom: "h" bottom: "cont" top: "o"
+        recurrent_param { num_output: 2 weight_filler { type: "uniform" min: -0.5 max: 0.5 } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "o" bottom: "y" top: "loss"
+        softmax_param { axis: 2 } }
+"""
+
+
+def write_recurrent(settings: str) -> Path:
+    """A training on 22 steps of 3 streams, sequences of which run on from batch to batch."""
+    path = write_training(settings)
+    rng = np.random.default_rng(1)
+    with h5py.File("steps.h5", "w") as file:
+        file["x"] = rng.normal(size=(22, 3, 4)).astype(np.float32)
+        file["cont"] = (rng.random((22, 3)) > 0.1).astype(np.float32)
+        file["y"] = rng.integers(0, 2, (22, 3)).astype(np.float32)
+    Path("steps.txt").write_text("steps.h5\n")
+    Path("net.prototxt").write_text(RECURRENT)
+    return path
+
+
+@pytest.mark.parametrize("at", [3, 5])
+def test_what_layers_carry_from_batch_to_batch_is_kept(
+    at: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    listen(caplog)
+    path = write_recurrent(f"display: 1 test_iter: 2 test_interval: 2 snapshot: {at}")
+    whole = Solver(path)
+    whole.solve()
+    lines = bodies(caplog)
+    begin = lines.index(
+        f"Snapshotting solver state to binary proto file tiny_iter_{at}.solverstate"
+    )
+
+    resumed = Solver(path, snapshot=f"tiny_iter_{at}.solverstate")
+    bodies(caplog)
+    resumed.solve()
+
+    assert bodies(caplog)[2:] == lines[begin + 1 :]
+    assert all(map(torch.equal, blobs(whole), blobs(resumed)))
+    for ours, theirs in ((resumed.net, whole.net), (resumed.test_nets[0], whole.test_nets[0])):
+        state, expected = place_of(ours).states, place_of(theirs).states
+        assert {name: set(buffers) for name, buffers in state.items()} == {
+            "lstm": {"h", "c"},
+            "rnn": {"h"},
+        }
+        for name, buffers in state.items():
+            assert all(torch.equal(buffers[key], expected[name][key]) for key in buffers)

@@ -13,6 +13,7 @@ from caffepy.net.build import build_net
 from caffepy.net.net import Net
 from caffepy.solver.snapshot import read_state
 from caffepy.solver.solver import Action, Solver
+from tests.layers.user_classes import python_layer, write_classes
 from tests.solver.tiny import blobs, bodies, listen, rows, write_training
 
 
@@ -284,3 +285,35 @@ def test_level_and_stages_are_the_train_nets() -> None:
 
     assert "extra" in solver.net.layer_names
     assert "extra" not in solver.test_nets[0].layer_names
+
+
+def test_python_layers_train_and_are_tested(
+    user_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_classes(user_folder)
+    ip = """name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
+        inner_product_param { num_output: 2 weight_filler { type: "xavier" } }"""
+    layers = [
+        python_layer("rows", "Rows", 'top: "x" top: "y"'),
+        ip,
+        python_layer("scaled", "Scaled", 'bottom: "ip" top: "ip"', '{"start": 2}'),
+        python_layer("watch", "Watch", 'bottom: "y" include { phase: TEST }'),
+        python_layer(
+            "loss", "EuclideanLoss", 'bottom: "ip" bottom: "y" top: "loss" loss_weight: 1'
+        ),
+    ]
+    path = write_training("base_lr: 0.1 momentum: 0.5 max_iter: 60 test_iter: 2 test_interval: 60")
+    Path("net.prototxt").write_text("".join(f"layer {{ {layer} }}\n" for layer in layers))
+    solver = Solver(path)
+    before = blobs(solver)
+    listen(caplog)
+
+    solver.solve()
+
+    assert solver.smoothed_loss < 1e-3
+    for old, new in zip(before, blobs(solver), strict=True):
+        assert not torch.equal(old, new)
+    losses = [line for line in bodies(caplog) if "Test net output #0: loss" in line]
+    assert len(losses) == 2
+    assert float(losses[1].split()[6]) < 1e-3 < float(losses[0].split()[6])
+    assert solver.net.positions() == {}

@@ -14,10 +14,16 @@ OURS = {"LayerState", "NamedBlob", "NetPositions", "RunState", "SourcePosition"}
 # Of types of forks.
 OURS |= {
     "BNParameter",
+    "DetectionOutputParameter",
     "InterpParameter",
+    "NonMaximumSuppressionParameter",
     "NormalizeParameter",
+    "PSROIPoolingParameter",
     "PermuteParameter",
+    "PriorBoxParameter",
+    "ROIPoolingParameter",
     "ReorgParameter",
+    "SaveOutputParameter",
     "ShuffleChannelParameter",
     "SmoothL1LossParameter",
     "UpsampleParameter",
@@ -27,11 +33,12 @@ OUR_ENUMS = {
     "BNParameter.BNMode",
     "BNParameter.Engine",
     "BatchNormParameter.Engine",
+    "PriorBoxParameter.CodeType",
 }
 # Fields that only forks have, by their numbers there.
 FORKS = {
     "BatchNormParameter": {5, 6, 7, 15},
-    "LayerParameter": {45, 159, 164, 202, 206},
+    "LayerParameter": {45, 159, 164, 202, 203, 204, 206},
 }
 TYPES = {
     number: name.removeprefix("TYPE_").lower()

@@ -9,6 +9,7 @@ from caffepy.graph.graph import Node
 from caffepy.graph.kinds import KINDS
 from caffepy.graph.problem import Problem as Problem
 from caffepy.graph.splits import Wiring, trace
+from caffepy.proto.forks import type_hint
 
 
 def check_nodes(nodes: Sequence[Node], left_out: Sequence[Node]) -> list[Problem]:
@@ -37,7 +38,8 @@ def _check_type(node: Node) -> Iterator[Problem]:
     param = node.param
     if param.type not in KINDS:
         known = ", ".join(sorted(KINDS))
-        text = f"Unknown layer type: {param.type}{near(param.type, KINDS)} (known types: {known})"
+        hint = type_hint(param.type) or near(param.type, KINDS)
+        text = f"Unknown layer type: {param.type}{hint} (known types: {known})"
         yield node.error(text, "type")
         return
     kind = KINDS[param.type]

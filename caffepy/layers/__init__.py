@@ -18,6 +18,7 @@ from caffepy.layers import crop as crop
 from caffepy.layers import data as data
 from caffepy.layers import deconvolution as deconvolution
 from caffepy.layers import depthwise_convolution as depthwise_convolution
+from caffepy.layers import detection_output as detection_output
 from caffepy.layers import dropout as dropout
 from caffepy.layers import dummy_data as dummy_data
 from caffepy.layers import eltwise as eltwise
@@ -50,6 +51,8 @@ from caffepy.layers import permute as permute
 from caffepy.layers import pooling as pooling
 from caffepy.layers import power as power
 from caffepy.layers import prelu as prelu
+from caffepy.layers import prior_box as prior_box
+from caffepy.layers import psroi_pooling as psroi_pooling
 from caffepy.layers import python as python
 from caffepy.layers import reduction as reduction
 from caffepy.layers import relu as relu
@@ -57,6 +60,7 @@ from caffepy.layers import relu6 as relu6
 from caffepy.layers import reorg as reorg
 from caffepy.layers import reshape as reshape
 from caffepy.layers import rnn as rnn
+from caffepy.layers import roi_pooling as roi_pooling
 from caffepy.layers import scale as scale
 from caffepy.layers import shuffle_channel as shuffle_channel
 from caffepy.layers import sigmoid as sigmoid

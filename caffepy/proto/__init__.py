@@ -18,6 +18,7 @@ from caffepy.proto.caffe_pb2 import ConvolutionParameter as ConvolutionParameter
 from caffepy.proto.caffe_pb2 import CropParameter as CropParameter
 from caffepy.proto.caffe_pb2 import DataParameter as DataParameter
 from caffepy.proto.caffe_pb2 import Datum as Datum
+from caffepy.proto.caffe_pb2 import DetectionOutputParameter as DetectionOutputParameter
 from caffepy.proto.caffe_pb2 import DropoutParameter as DropoutParameter
 from caffepy.proto.caffe_pb2 import DummyDataParameter as DummyDataParameter
 from caffepy.proto.caffe_pb2 import EltwiseParameter as EltwiseParameter
@@ -45,6 +46,7 @@ from caffepy.proto.caffe_pb2 import NetParameter as NetParameter
 from caffepy.proto.caffe_pb2 import NetPositions as NetPositions
 from caffepy.proto.caffe_pb2 import NetState as NetState
 from caffepy.proto.caffe_pb2 import NetStateRule as NetStateRule
+from caffepy.proto.caffe_pb2 import NonMaximumSuppressionParameter as NonMaximumSuppressionParameter
 from caffepy.proto.caffe_pb2 import NormalizeParameter as NormalizeParameter
 from caffepy.proto.caffe_pb2 import ParameterParameter as ParameterParameter
 from caffepy.proto.caffe_pb2 import ParamSpec as ParamSpec
@@ -53,12 +55,16 @@ from caffepy.proto.caffe_pb2 import PoolingParameter as PoolingParameter
 from caffepy.proto.caffe_pb2 import PoolNormOrder as PoolNormOrder
 from caffepy.proto.caffe_pb2 import PowerParameter as PowerParameter
 from caffepy.proto.caffe_pb2 import PReLUParameter as PReLUParameter
+from caffepy.proto.caffe_pb2 import PriorBoxParameter as PriorBoxParameter
+from caffepy.proto.caffe_pb2 import PSROIPoolingParameter as PSROIPoolingParameter
 from caffepy.proto.caffe_pb2 import PythonParameter as PythonParameter
 from caffepy.proto.caffe_pb2 import RecurrentParameter as RecurrentParameter
 from caffepy.proto.caffe_pb2 import ReductionParameter as ReductionParameter
 from caffepy.proto.caffe_pb2 import ReLUParameter as ReLUParameter
 from caffepy.proto.caffe_pb2 import ReshapeParameter as ReshapeParameter
+from caffepy.proto.caffe_pb2 import ROIPoolingParameter as ROIPoolingParameter
 from caffepy.proto.caffe_pb2 import RunState as RunState
+from caffepy.proto.caffe_pb2 import SaveOutputParameter as SaveOutputParameter
 from caffepy.proto.caffe_pb2 import ScaleParameter as ScaleParameter
 from caffepy.proto.caffe_pb2 import SigmoidParameter as SigmoidParameter
 from caffepy.proto.caffe_pb2 import SliceParameter as SliceParameter

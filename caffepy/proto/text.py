@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.text_format import Tokenizer
 
 from caffepy.errors import ParseError, near
+from caffepy.proto.forks import field_hint
 from caffepy.proto.position import Position
 from caffepy.proto.scalars import read_scalar, shown
 
@@ -178,7 +179,7 @@ class _Reader:
         owner = next(
             (outer for outer in self.enclosing[-2::-1] if name in outer.fields_by_name), None
         )
-        hint = near(name, message.fields_by_name)
+        hint = field_hint(message.name, name) or near(name, message.fields_by_name)
         if owner is not None:
             hint = f"; {owner.name} has: is a closing bracket missing above?"
         self._problem(place, f"{message.name} has no field {name!r}{hint}")

@@ -20,7 +20,7 @@ def test_an_unknown_type_has_near_names_and_the_known_ones() -> None:
     where = place(DATA + text, 'type: "Poling"')
     assert line == (
         f"{where}: layer 'p': Unknown layer type: Poling; "
-        f"did you mean 'Pooling'? (known types: {', '.join(sorted(KINDS))})"
+        f"did you mean 'Pooling' or 'ROIPooling' or 'PSROIPooling'? (known types: {', '.join(sorted(KINDS))})"
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from caffepy.errors import DataError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -37,8 +39,9 @@ def begin_ahead(
 class Ahead(Generic[T]):
     """What an endless iterator gives, `depth` items of it made in advance, in order.
 
-    One thread makes them, begun by the first `read`. What goes wrong on the way is raised by
-    `read`, again and again. The thread ends with this object, or with the program.
+    One thread makes them, begun by the first `read`; with a depth of 0 there is none, and items are
+    made when they are asked for. What goes wrong on the way is raised by `read`, again and again.
+    The thread ends with this object, or with the program.
     """
 
     def __init__(self, items: Iterator[T], depth: int) -> None:
@@ -50,12 +53,24 @@ class Ahead(Generic[T]):
 
     def read(self) -> T:
         """The next item, waited for where it is not ready."""
-        while len(self._begun) < self._depth:
-            self._begun.append(self._thread.submit(next, self._items))
+        while len(self._begun) < max(self._depth, 1):
+            self._begin()
         item = self._begun[0].result()
         self._begun.popleft()
-        self._begun.append(self._thread.submit(next, self._items))
+        if self._depth:
+            self._begin()
         return item
+
+    def _begin(self) -> None:
+        if self._depth:
+            self._begun.append(self._thread.submit(next, self._items))
+            return
+        made: Future[T] = Future()
+        try:
+            made.set_result(next(self._items))
+        except DataError as error:
+            made.set_exception(error)
+        self._begun.append(made)
 
 
 def end_with(owner: object, pool: ThreadPoolExecutor) -> None:

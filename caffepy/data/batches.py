@@ -23,12 +23,11 @@ T = TypeVar("T")
 
 
 class Sample(NamedTuple):
-    """An image (C, H, W) and its label; for messages, where it is from and its name there."""
+    """An image (C, H, W) and its label; for messages, where it is from."""
 
     image: Planes
     label: int
     where: object
-    name: str
 
 
 class Collection(Protocol[T]):
@@ -80,7 +79,7 @@ class Batches(Generic[T]):
     """The batches of a stream, `depth` of them prepared ahead, in order.
 
     They are read by one thread; files are decoded by `decoders` more. The batches do not depend on
-    how many. What goes wrong on the way is raised by `read`, again and again. The threads end with
+    how many. With a depth of 0 they are read when they are asked for. What goes wrong on the way is raised by `read`, again and again. The threads end with
     this object, or with the program.
     """
 
@@ -144,8 +143,11 @@ def stack(
     )
     _, height, width = shape
     corners = zip(draws.top.tolist(), draws.left.tolist(), strict=True)
-    for target, image, (top, left) in zip(pixels.numpy(), images, corners, strict=True):
-        target[...] = image[:, top : top + height, left : left + width]
+    crops = [
+        image[:, top : top + height, left : left + width]
+        for image, (top, left) in zip(images, corners, strict=True)
+    ]
+    np.stack(crops, out=pixels.numpy())
     labels = torch.tensor([sample.label for sample in samples], dtype=torch.float32)
     return Batch(pixels, labels, draws)
 
@@ -159,6 +161,6 @@ def _shape(samples: Sequence[Sample], transform: Transform) -> Shape:
         if size != first and transform.window(size, sample.where) != shape:
             raise DataError(
                 f"{transform.owner}: {sample.where} is {sized(size)}, but the first of its batch, "
-                f"{samples[0].name!r}, is {sized(first)}"
+                f"{samples[0].where}, is {sized(first)}"
             )
     return shape

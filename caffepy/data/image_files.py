@@ -70,7 +70,7 @@ class ImageFiles:
             raise DataError(f"{where}: could not load {error}") from error
         if self.size is not None:
             pixels = resize(pixels, *self.size)
-        return Sample(pixels.transpose(2, 0, 1), entry.label, f"{where}: {path!r}", path)
+        return Sample(pixels.transpose(2, 0, 1), entry.label, f"{where}: {path!r}")
 
     def _draw_order(self, epoch: int) -> Sequence[int] | NDArray[np.intp]:
         if self.seed is None:

@@ -5,13 +5,15 @@ import os
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
-from weakref import WeakValueDictionary
 
 import lmdb
 
@@ -25,8 +27,18 @@ BYTES_HELD = 1 << 26
 
 # LMDB forbids one process to open the same files twice, but two layers may read one database:
 # they share its environment for as long as one of them is there.
-_environments: WeakValueDictionary[tuple[int, int], lmdb.Environment] = WeakValueDictionary()
-_opening = threading.Lock()
+_environments: dict["FileKey", "Shared"] = {}
+_opening = threading.RLock()  # a database may be let go while another is opened
+
+FileKey = tuple[int, int]  # device and inode
+
+
+@dataclass
+class Shared:
+    """An open environment, and how many read it."""
+
+    environment: lmdb.Environment
+    users: int = 0
 
 
 class Record(NamedTuple):
@@ -54,6 +66,10 @@ class LMDB:
         return type(self), (self.path,)
 
     def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
         return self._open().stat()["entries"]
 
     def keys(self) -> Iterator[bytes]:
@@ -89,7 +105,10 @@ class LMDB:
     def _open(self) -> lmdb.Environment:
         if self._environment is None:
             with _opening:
-                self._environment = open_environment(self.path)
+                key, shared = open_environment(self.path)
+                shared.users += 1
+                self._environment = shared.environment
+            weakref.finalize(self, release, key)
         return self._environment
 
 
@@ -113,21 +132,31 @@ def find_backend(path: str | PathLike[str]) -> DataParameter.DB:
     raise DataError(f"{path}: not a database: neither data.mdb (LMDB) nor CURRENT (LevelDB) in it")
 
 
-def open_environment(path: str) -> lmdb.Environment:
+def open_environment(path: str) -> tuple[FileKey, Shared]:
     """The process's one read-only environment of a database; DataError where it is unusable."""
     if find_backend(path) != DataParameter.LMDB:
         raise DataError(f"{path}: a LevelDB database, not an LMDB")
     status = (Path(path) / "data.mdb").stat()
-    known = _environments.get((status.st_dev, status.st_ino))
-    if known is not None:
-        return known
+    key = status.st_dev, status.st_ino
+    if key in _environments:
+        return key, _environments[key]
     try:
         environment = lmdb.open(path, readonly=True, lock=False, create=False)
     except lmdb.Error as error:
         raise DataError(f"{path}: cannot be opened as an LMDB: {error}") from error
     _check_whole(path, status.st_size, environment)
-    _environments[status.st_dev, status.st_ino] = environment
-    return environment
+    _environments[key] = Shared(environment)
+    return key, _environments[key]
+
+
+def release(key: FileKey) -> None:
+    """One reader fewer; the last one closes the environment."""
+    with _opening:
+        shared = _environments[key]
+        shared.users -= 1
+        if not shared.users:
+            del _environments[key]
+            shared.environment.close()
 
 
 def _check_whole(path: str, size: int, environment: lmdb.Environment) -> None:

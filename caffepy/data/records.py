@@ -1,6 +1,5 @@
 """A database as a collection of labelled images."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from itertools import repeat
@@ -8,6 +7,8 @@ from itertools import repeat
 from caffepy.data.batches import Sample
 from caffepy.data.datum import decode, parse_datum
 from caffepy.data.lmdb import LMDB, Record
+
+LIGHT = 1 << 20  # bytes of a batch
 
 
 class Records:
@@ -27,12 +28,21 @@ class Records:
         """Every `step`th record from number `start` on, beginning again at the end; endless."""
         return self.database.records(start, step)
 
+    def light(self, count: int) -> bool:
+        """Whether `count` records are read sooner than a thread is woken to read them.
+
+        They are few bytes, of which none are to be decoded.
+        """
+        record = next(self.items(0, 1))
+        encoded = parse_datum(record.value, record).encoded
+        return not encoded and count * len(record.value) <= LIGHT
+
     def load(self, records: Sequence[Record], pool: Executor) -> list[Sample]:
         """The images and labels of records; the pool decodes those that are image files."""
         datums = [parse_datum(record.value, record) for record in records]
         spread = pool.map if datums[0].encoded else map
         images = spread(decode, datums, repeat(self.color), records)
         return [
-            Sample(image, datum.label, record, os.fsdecode(record.key))
+            Sample(image, datum.label, record)
             for image, datum, record in zip(images, datums, records, strict=True)
         ]

@@ -49,7 +49,7 @@ class Data(SourceLayer):
             self._stream,
             self._transform,
             data.batch_size,
-            depth,
+            0 if records.light(data.batch_size) else depth,
             pinned=source.device.type == "cuda",
         )
         for field in ("rand_skip", "force_encoded_color"):

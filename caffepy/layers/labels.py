@@ -55,6 +55,10 @@ def require_one_label_an_item(layer: Layer, scores: Shape, labels: Shape, axis: 
 
 def require_known_labels(layer: Layer, labels: Tensor, classes: int, ignore: int | None) -> None:
     """Raise LayerError, naming the first, where a label is neither a class nor the one to ignore."""
+    if labels.numel() and all(
+        0 <= bound < classes for bound in torch.stack(labels.aminmax()).tolist()
+    ):
+        return  # which is nearly always so, and soon told
     _, known, ignored = read_labels(labels, classes, ignore)
     wrong = (~known & ~ignored).nonzero()
     if len(wrong) == 0:

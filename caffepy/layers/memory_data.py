@@ -95,7 +95,7 @@ class MemoryData(SourceLayer):
             raise DataError(f"{self.full_name}: {len(labels)} labels for {len(images)} images")
         self._check_count(len(images))
         samples = [
-            Sample(image, label, f"image {index}", f"image {index}")
+            Sample(image, label, f"image {index}")
             for index, (image, label) in enumerate(zip(images, labels, strict=True))
         ]
         for sample in samples:

@@ -13,7 +13,7 @@ from caffepy.layers.items import require_same_items
 from caffepy.layers.labels import labels_of, require_known_labels, require_one_label_an_item
 from caffepy.layers.layer import Layer, Shape, register
 from caffepy.layers.normalization import normalization_of, normalizer
-from caffepy.proto import LayerParameter
+from caffepy.proto import LayerParameter, LossParameter
 
 LARGEST_LOSS = -math.log(torch.finfo(torch.float32).tiny)  # 87.3365: where Caffe stops counting
 
@@ -63,6 +63,8 @@ class SoftmaxWithLoss(Layer):
         self.axis = axis_from_front(self, param.softmax_param.axis, scores, "softmax_param.axis")
         self.ignore = loss.ignore_label if loss.HasField("ignore_label") else None
         self.normalization = normalization_of(loss)
+        if self.ignore is None and self.normalization == LossParameter.VALID:
+            self.normalization = LossParameter.FULL  # the same, and known without counting
         self.smoothing = loss.label_smoothing
         if not 0 <= self.smoothing < 1:
             raise self.error(
@@ -83,7 +85,9 @@ class SoftmaxWithLoss(Layer):
         costs = capped_costs(scores, target, self.axis, self.smoothing)
         if self.class_weight is not None:
             costs = self.class_weight[target] * costs
-        costs = torch.where(ignored, 0, torch.where(known, costs, math.nan))
+        costs = torch.where(known, costs, math.nan)
+        if self.ignore is not None:
+            costs = torch.where(ignored, 0, costs)
         loss = costs.sum() / normalizer(self.normalization, ignored, self.axis)
         return (loss, F.softmax(scores, self.axis)) if self.gives_probabilities else loss
 

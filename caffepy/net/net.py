@@ -97,7 +97,7 @@ class Net(nn.Module):
     def objective(self, tops: Mapping[str, Tensor]) -> Tensor:
         """What training minimises: the sum of loss_weight times the sum of each weighted top."""
         parts = [weight * tops[blob].sum() for blob, weight in self.loss_weights.items()]
-        return torch.stack(parts).sum() if parts else torch.zeros(())
+        return sum(parts[1:], parts[0]) if parts else torch.zeros(())
 
     def zero_diffs(self) -> None:
         """Forget the gradients; `forward_backward` adds to them until the next call."""

@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from caffepy.data.ahead import WORKERS, Ahead, begin_ahead
+from caffepy.errors import DataError
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -77,6 +78,24 @@ def test_what_goes_wrong_is_raised_in_its_place_again_and_again() -> None:
     assert ahead.read() == 6
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
+            ahead.read()
+
+
+def test_without_depth_items_are_made_when_they_are_asked_for() -> None:
+    made = []
+
+    def items() -> Iterator[int]:
+        for item in range(2):
+            made.append(threading.current_thread())
+            yield item
+        raise DataError("no more")
+
+    ahead = Ahead(items(), 0)
+
+    assert [ahead.read(), len(made), ahead.read(), len(made)] == [0, 1, 1, 2]
+    assert set(made) == {threading.current_thread()}
+    for _ in range(2):
+        with pytest.raises(DataError, match="no more"):
             ahead.read()
 
 

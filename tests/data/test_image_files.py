@@ -56,8 +56,8 @@ def test_loads_images_in_order_with_labels_and_names(tmp_path: Path) -> None:
     for sample, number in zip(samples, (2, 1, 0), strict=True):
         np.testing.assert_array_equal(sample.image, images[number].transpose(2, 0, 1))
         assert sample.label == number
-        assert sample.name == f"{tmp_path}/images/{number}.png"
-        assert sample.where == f"{tmp_path}/list.txt:{number + 1}: {sample.name!r}"
+        path = f"{tmp_path}/images/{number}.png"
+        assert sample.where == f"{tmp_path}/list.txt:{number + 1}: {path!r}"
 
 
 def test_the_folder_is_put_before_the_name_as_it_is(tmp_path: Path) -> None:

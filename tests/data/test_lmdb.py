@@ -3,6 +3,7 @@ import pickle
 import resource
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -83,12 +84,25 @@ def test_goes_to_another_process(tmp_path: Path) -> None:
 
 def test_two_readers_share_an_environment_while_either_lives(tmp_path: Path) -> None:
     one, two = LMDB(write(tmp_path / "db")), LMDB(f"{tmp_path}/./db")
-    assert open_environment(one.path) is open_environment(two.path)
-
     assert len(one) == len(two) == 5
+
+    _, shared = open_environment(one.path)
+    assert shared.users == 2
     del one
     gc.collect()
+
+    assert shared.users == 1
     assert two.get(b"000000") == b"\0\0\0"
+
+
+def test_a_database_can_be_opened_while_another_thread_lets_it_go(tmp_path: Path) -> None:
+    path = write(tmp_path / "db")
+
+    def read(_number: int) -> int:
+        return len(LMDB(path))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(read, range(200))) == {5}
 
 
 def test_a_new_database_under_an_old_name_is_the_new_one(tmp_path: Path) -> None:

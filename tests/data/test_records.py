@@ -31,7 +31,7 @@ def test_they_are_images_with_labels_and_names(tmp_path: Path, extension: str | 
 
     for number, sample in enumerate(samples):
         np.testing.assert_array_equal(sample.image, images[number].transpose(2, 0, 1))
-        assert (sample.label, sample.name) == (number, f"0{number}")
+        assert sample.label == number
         assert str(sample.where).endswith(f"db: record '0{number}'")
 
 
@@ -61,3 +61,17 @@ def test_a_damaged_one_is_named(tmp_path: Path, datum: Datum, text: str) -> None
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(DataError, match=f"record '01': {text}"):
         records.load(list(islice(records.items(0, 1), 2)), pool)
+
+
+@pytest.mark.parametrize(
+    ("count", "extension", "light"),
+    [(2, None, True), (3, None, False), (2, "png", False)],
+    ids=["few bytes", "many bytes", "to be decoded"],
+)
+def test_light_batches_are_few_bytes_and_raw(
+    tmp_path: Path, count: int, extension: str | None, light: bool
+) -> None:
+    images = [ramp(400, 300)]  # 360,000 bytes
+    records = Records(LMDB(write_images(tmp_path / "db", images, extension)), None)
+
+    assert records.light(count) is light

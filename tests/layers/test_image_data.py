@@ -95,7 +95,7 @@ def test_other_sizes_in_a_batch_take_a_crop(tmp_path: Path) -> None:
     with pytest.raises(
         DataError,
         match=r"'in' \(ImageData\): .*list\.txt:2: '.*/1\.png' is 3x5x3, but the first of its "
-        r"batch, '.*/0\.png', is 3x4x6",
+        r"batch, .*list\.txt:1: '.*/0\.png', is 3x4x6",
     ):
         make(options).read()
 

@@ -30,6 +30,17 @@ class Sample(NamedTuple):
     where: object
 
 
+class Block(NamedTuple):
+    """Images of one size, uint8 (N, C, H, W), in memory of their own, and their labels.
+
+    where: for messages, where the first is from.
+    """
+
+    images: NDArray[np.uint8]
+    labels: list[int]
+    where: object
+
+
 class Collection(Protocol[T]):
     """What a stream goes through, epoch after epoch: records, or the files that a list names."""
 
@@ -39,7 +50,7 @@ class Collection(Protocol[T]):
     def items(self, start: int, step: int) -> Iterator[T]:
         """Every `step`th item from number `start` on; without end."""
 
-    def load(self, items: Sequence[T], pool: Executor) -> list[Sample]:
+    def load(self, items: Sequence[T], pool: Executor) -> list[Sample] | Block:
         """The images and labels of some items, in order; what takes long is done by the pool."""
 
 
@@ -118,9 +129,30 @@ def batches(
     offsets = np.arange(size, dtype=np.uint64) * np.uint64(stream.world)
     first = stream.position + stream.rank
     while True:
-        samples = stream.collection.load(list(islice(items, size)), pool)
-        yield stack(samples, transform, stream.seed, np.uint64(first) + offsets, pinned)
+        loaded = stream.collection.load(list(islice(items, size)), pool)
+        numbers = np.uint64(first) + offsets
+        if isinstance(loaded, Block):
+            yield cut(loaded, transform, stream.seed, numbers, pinned)
+        else:
+            yield stack(loaded, transform, stream.seed, numbers, pinned)
         first += size * stream.world
+
+
+def cut(
+    block: Block, transform: Transform, seed: int, numbers: NDArray[np.uint64], pinned: bool
+) -> Batch:
+    """One batch of a block, each image cropped as is drawn for its number."""
+    images = block.images
+    _, height, width = transform.window(images.shape[1:], block.where)
+    draws = transform.draw(seed, numbers, np.broadcast_to(images.shape[2:], (len(images), 2)))
+    if (height, width) != images.shape[2:]:
+        corners = zip(images, draws.top.tolist(), draws.left.tolist(), strict=True)
+        images = np.stack(
+            [i[:, top : top + height, left : left + width] for i, top, left in corners]
+        )
+    pixels = torch.from_numpy(images)
+    labels = torch.tensor(block.labels, dtype=torch.float32)
+    return Batch(pixels.pin_memory() if pinned else pixels, labels, draws)
 
 
 def stack(

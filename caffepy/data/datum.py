@@ -1,5 +1,7 @@
 """Datum, the record of Caffe's databases: a labelled image, raw or as the bytes of a file."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
@@ -35,6 +37,23 @@ def parse_datum(value: bytes, where: object = "record") -> Datum:
         return Datum.FromString(value)
     except DecodeError as error:
         raise DataError(f"{where}: not a Datum message: {len(value)} bytes do not parse") from error
+
+
+def raw_images(datums: Sequence[Datum]) -> NDArray[np.uint8] | None:
+    """The images of raw records of one size, (N, C, H, W), at once; None where there are others."""
+    first = datums[0]
+    shape = first.channels, first.height, first.width
+    data = [datum.data for datum in datums]
+    alike = all(
+        not datum.encoded
+        and datum.channels == shape[0]
+        and datum.height == shape[1]
+        and datum.width == shape[2]
+        for datum in datums
+    )
+    if not alike or {len(each) for each in data} != {shape[0] * shape[1] * shape[2]} or not data[0]:
+        return None
+    return np.frombuffer(bytearray().join(data), np.uint8).reshape(len(data), *shape)
 
 
 def decode(datum: Datum, color: bool | None = None, where: object = "record") -> Planes:

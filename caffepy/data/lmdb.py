@@ -89,6 +89,10 @@ class LMDB:
         with self._cursor() as cursor:
             cursor.first()
             forward(cursor, start % len(self))
+            while step == 1:
+                for key, value in cursor.iternext():
+                    yield Record(self.path, key, value)
+                cursor.first()
             while True:
                 key, value = cursor.item()
                 yield Record(self.path, key, value)

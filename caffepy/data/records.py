@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from itertools import repeat
 
-from caffepy.data.batches import Sample
-from caffepy.data.datum import decode, parse_datum
+from caffepy.data.batches import Block, Sample
+from caffepy.data.datum import decode, parse_datum, raw_images
 from caffepy.data.lmdb import LMDB, Record
 
 LIGHT = 1 << 20  # bytes of a batch
@@ -37,12 +37,15 @@ class Records:
         encoded = parse_datum(record.value, record).encoded
         return not encoded and count * len(record.value) <= LIGHT
 
-    def load(self, records: Sequence[Record], pool: Executor) -> list[Sample]:
+    def load(self, records: Sequence[Record], pool: Executor) -> list[Sample] | Block:
         """The images and labels of records; the pool decodes those that are image files."""
         datums = [parse_datum(record.value, record) for record in records]
+        images = raw_images(datums)
+        if images is not None:
+            return Block(images, [datum.label for datum in datums], records[0])
         spread = pool.map if datums[0].encoded else map
-        images = spread(decode, datums, repeat(self.color), records)
+        decoded = spread(decode, datums, repeat(self.color), records)
         return [
             Sample(image, datum.label, record)
-            for image, datum, record in zip(images, datums, records, strict=True)
+            for image, datum, record in zip(decoded, datums, records, strict=True)
         ]

@@ -26,10 +26,10 @@ def read_labels(labels: Tensor, classes: int, ignore: int | None) -> Labels:
 
     Fractions are cut off towards zero, as Caffe does: 1.9 is class 1. NaN means nothing.
     """
-    whole = labels.detach().trunc()
+    whole = labels.detach().long()
     known = (whole >= 0) & (whole < classes)
     ignored = torch.zeros_like(known) if ignore is None else whole == ignore
-    return Labels(torch.where(known, whole, 0).long(), known, ignored)
+    return Labels(torch.where(known, whole, 0), known, ignored)
 
 
 def labels_of(scores: Tensor, labels: Tensor, axis: int, ignore: int | None) -> Labels:

@@ -25,7 +25,7 @@ class Step:
     tops: tuple[str, ...]
     propagate_down: tuple[bool, ...]  # by bottom, where the file says it; else empty
 
-    @property
+    @cached_property
     def detached(self) -> tuple[bool, ...]:
         """By bottom, whether no gradient goes there because the file says so."""
         return tuple(not flag for flag in self.propagate_down) or (False,) * len(self.bottoms)

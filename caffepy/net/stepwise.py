@@ -65,7 +65,10 @@ class StepwiseNet(Net):
         """
         self._flush()
         loss = 0.0
-        for index in range(start, len(self.layers) if end is None else end + 1):
+        indices = range(start, len(self.layers) if end is None else end + 1)
+        for index in indices:
+            self._tapes.pop(index, None)  # so that its memory can be used again
+        for index in indices:
             tops = self._forward(index)
             for name, top in zip(self.steps[index].tops, tops, strict=True):
                 if name in self.loss_weights:

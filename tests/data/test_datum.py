@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from caffepy.data.datum import decode, encoded_datum, parse_datum, to_datum
+from caffepy.data.datum import decode, encoded_datum, parse_datum, raw_images, to_datum
 from caffepy.data.images import encode_image
 from caffepy.errors import DataError
 from caffepy.proto import Datum
@@ -71,3 +71,26 @@ def test_refuses(datum: Datum, text: str) -> None:
 def test_refuses_other_bytes() -> None:
     with pytest.raises(DataError, match=r"^db: record '07': not a Datum message: 5 bytes"):
         parse_datum(b"hello", "db: record '07'")
+
+
+def test_raw_images_of_one_size_are_read_at_once() -> None:
+    images = [ramp(2, 3), ramp(2, 3, start=50)]
+
+    block = raw_images([to_datum(image, 0) for image in images])
+
+    assert block is not None
+    np.testing.assert_array_equal(block, np.stack(images).transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(to_datum(ramp(3, 2), 0), id="another size"),
+        pytest.param(encoded_datum(b"...", 0), id="encoded"),
+        pytest.param(Datum(channels=3, height=2, width=3, data=b"12345"), id="too few numbers"),
+        pytest.param(Datum(channels=3, height=2, width=3, float_data=[0.5] * 18), id="floats"),
+    ],
+)
+def test_other_records_are_read_singly(other: Datum) -> None:
+    assert raw_images([to_datum(ramp(2, 3), 0), other]) is None
+    assert raw_images([other, to_datum(ramp(2, 3), 0)]) is None

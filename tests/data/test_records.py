@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caffepy.data.batches import Block
 from caffepy.data.datum import encoded_datum, to_datum
 from caffepy.data.images import encode_image
 from caffepy.data.lmdb import LMDB
@@ -21,18 +22,31 @@ def test_records_come_in_order_epoch_after_epoch(tmp_path: Path) -> None:
     assert [record.key for record in islice(records.items(3, 2), 4)] == [b"03", b"00", b"02", b"04"]
 
 
-@pytest.mark.parametrize("extension", [None, "png"], ids=["raw", "encoded"])
-def test_they_are_images_with_labels_and_names(tmp_path: Path, extension: str | None) -> None:
-    images = [ramp(2, 3), ramp(2, 3, start=40)]
-    records = Records(LMDB(write_images(tmp_path / "db", images, extension)), None)
+def test_image_files_are_decoded_with_their_labels_and_names(tmp_path: Path) -> None:
+    images = [ramp(2, 3), ramp(4, 5, start=40)]
+    records = Records(LMDB(write_images(tmp_path / "db", images, "png")), None)
 
     with ThreadPoolExecutor(2) as pool:
         samples = records.load(list(islice(records.items(0, 1), 2)), pool)
 
+    assert isinstance(samples, list)
     for number, sample in enumerate(samples):
         np.testing.assert_array_equal(sample.image, images[number].transpose(2, 0, 1))
         assert sample.label == number
         assert str(sample.where).endswith(f"db: record '0{number}'")
+
+
+def test_raw_images_of_one_size_come_as_a_block(tmp_path: Path) -> None:
+    images = [ramp(2, 3), ramp(2, 3, start=40)]
+    records = Records(LMDB(write_images(tmp_path / "db", images)), None)
+
+    with ThreadPoolExecutor(2) as pool:
+        block = records.load(list(islice(records.items(0, 1), 2)), pool)
+
+    assert isinstance(block, Block)
+    np.testing.assert_array_equal(block.images, np.stack(images).transpose(0, 3, 1, 2))
+    assert block.labels == [0, 1]
+    assert str(block.where).endswith("db: record '00'")
 
 
 @pytest.mark.parametrize(("color", "channels"), [(None, 3), (True, 3), (False, 1)])
@@ -42,9 +56,10 @@ def test_encoded_ones_are_decoded_in_colour_or_grey(
     records = Records(LMDB(write_images(tmp_path / "db", [ramp(2, 3)], "png")), color)
 
     with ThreadPoolExecutor(1) as pool:
-        (sample,) = records.load([next(records.items(0, 1))], pool)
+        loaded = records.load([next(records.items(0, 1))], pool)
 
-    assert sample.image.shape == (channels, 2, 3)
+    assert isinstance(loaded, list)
+    assert loaded[0].image.shape == (channels, 2, 3)
 
 
 @pytest.mark.parametrize(

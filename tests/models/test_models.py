@@ -108,9 +108,9 @@ def blobs(net: Net) -> dict[str, list[Shape]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_model_has_its_files(name: str) -> None:
-    files = sorted(path.name for path in (MODELS / name).iterdir())
+    files = {path.name for path in (MODELS / name).iterdir()}
 
-    assert files == ["deploy.prototxt", "readme.md", "solver.prototxt", "train_val.prototxt"]
+    assert files >= {"deploy.prototxt", "readme.md", "solver.prototxt", "train_val.prototxt"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -260,3 +260,34 @@ def test_links_in_readmes_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", (MODELS / name / "readme.md").read_text())
 
     assert [link for link in links if not (MODELS / name / link).exists()] == []
+
+
+INCEPTIONS = {
+    "3a": (256, 28),
+    "3b": (480, 28),
+    "4a": (512, 14),
+    "4b": (512, 14),
+    "4c": (512, 14),
+    "4d": (528, 14),
+    "4e": (832, 14),
+    "5a": (832, 7),
+    "5b": (1024, 7),
+}
+
+
+def test_googlenet_widens_and_narrows_as_in_the_paper() -> None:
+    """Table 1 of the paper: channels and side of each inception module's output."""
+    net = build_net(load_graph(MODELS / "bvlc_googlenet/deploy.prototxt", NetState(phase=TEST)))
+
+    sizes = {name: net.shapes[f"inception_{name}/output"][1:] for name in INCEPTIONS}
+    assert sizes == {name: (width, side, side) for name, (width, side) in INCEPTIONS.items()}
+    assert net.shapes["pool5/7x7_s1"] == (10, 1024, 1, 1)
+    types = [node.param.type for node in net.graph.nodes]
+    assert types.count("Convolution") == 57
+
+
+def test_googlenet_trains_by_three_losses() -> None:
+    graph = load_graph(MODELS / "bvlc_googlenet/train_val.prototxt", NetState(phase=TRAIN))
+
+    weights = {name: round(weight, 6) for name, weight in graph.loss_weights.items()}
+    assert weights == {"loss1/loss1": 0.3, "loss2/loss1": 0.3, "loss3/loss3": 1}

@@ -4,12 +4,11 @@ import argparse
 import logging
 from typing import TYPE_CHECKING
 
-from caffepy.cli.device import add_gpu, choose_device
+from caffepy.cli.device import add_gpu
 from caffepy.cli.flags import UsageError, comma_list
+from caffepy.cli.model import build_model
 from caffepy.cli.pool_norm import add_pool_norm_order
-from caffepy.cli.state import add_state, make_state
-from caffepy.cli.weights import log_copies
-from caffepy.graph.load import load_graph
+from caffepy.cli.state import add_state
 from caffepy.proto import TEST
 
 if TYPE_CHECKING:
@@ -53,20 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations < 1:
         raise UsageError(f"--iterations is {args.iterations}, and must be at least 1")
 
-    state = make_state(TEST, args.level, args.stage)
-    graph = load_graph(args.model, state, args.pool_norm_order)
-    device = choose_device(args.gpu)
-    for problem in graph.problems:
-        log.warning("%s", problem)
-
-    from caffepy.net.build import build_net
-    from caffepy.net.weights import copy_weights
-    from caffepy.pycaffe import install
-
-    install()
-    net = build_net(graph, device=device)
-    log_copies([copy_weights(net, path) for path in args.weights])
-    score(net, args.iterations)
+    score(build_model(args, TEST), args.iterations)
     return 0
 
 

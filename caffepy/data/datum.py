@@ -6,11 +6,10 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from caffepy.data.images import Pixels, decode_image
+from caffepy.data.images import Pixels, decode_planes
+from caffepy.data.transform import Planes
 from caffepy.errors import DataError
 from caffepy.proto import Datum
-
-Planes = NDArray[np.uint8] | NDArray[np.float32]  # (channels, height, width)
 
 
 def to_datum(pixels: Pixels, label: int) -> Datum:
@@ -59,11 +58,11 @@ def raw_images(datums: Sequence[Datum]) -> NDArray[np.uint8] | None:
 def decode(datum: Datum, color: bool | None = None, where: object = "record") -> Planes:
     """The image of a record: (C, H, W), blue first; uint8, or float32 of `float_data`; a view.
 
-    color is decode_image's, for encoded records; raw ones are as they are. DataError, naming
+    color is decode_planes's, for encoded records; raw ones are as they are. DataError, naming
     `where`, for a damaged file or numbers that do not fill the shape.
     """
     if datum.encoded:
-        return decode_image(datum.data, color, where).transpose(2, 0, 1)
+        return decode_planes(datum.data, color, where)
     channels, height, width = datum.channels, datum.height, datum.width
     data = datum.data
     planes: Planes = (

@@ -1,7 +1,6 @@
 """The image files that a list names, as a collection of labelled images."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from functools import lru_cache
 from os import PathLike
 
@@ -60,9 +59,9 @@ class ImageFiles:
             yield self.entries[self._order(epoch)[place]]
             start += step
 
-    def load(self, entries: Sequence[Entry], pool: Executor) -> list[Sample]:
-        """The images and labels of entries, decoded by the pool."""
-        return list(pool.map(self.sample, entries))
+    def load(self, entries: Sequence[Entry]) -> list[Sample]:
+        """The images and labels of entries."""
+        return [self.sample(entry) for entry in entries]
 
     def sample(self, entry: Entry) -> Sample:
         """One image, uint8, and its label; DataError, naming line and path, if it is unreadable."""

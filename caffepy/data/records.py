@@ -1,8 +1,6 @@
 """A database as a collection of labelled images."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
-from itertools import repeat
 
 from caffepy.data.batches import Block, Sample
 from caffepy.data.database import Database
@@ -42,15 +40,13 @@ class Records:
         encoded = parse_datum(record.value, record).encoded
         return not encoded and count * len(record.value) <= LIGHT
 
-    def load(self, records: Sequence[Record], pool: Executor) -> list[Sample] | Block:
-        """The images and labels of records; the pool decodes those that are image files."""
+    def load(self, records: Sequence[Record]) -> list[Sample] | Block:
+        """The images and labels of records."""
         datums = [parse_datum(record.value, record) for record in records]
         images = raw_images(datums)
         if images is not None:
             return Block(images, [datum.label for datum in datums], records[0])
-        spread = pool.map if datums[0].encoded else map
-        decoded = spread(decode, datums, repeat(self.color), records)
         return [
-            Sample(image, datum.label, record)
-            for image, datum, record in zip(decoded, datums, records, strict=True)
+            Sample(decode(datum, self.color, record), datum.label, record)
+            for datum, record in zip(datums, records, strict=True)
         ]

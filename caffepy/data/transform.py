@@ -1,6 +1,8 @@
 """TransformationParameter: which part of an image a net sees, mirrored or not, and in what units."""
 
-from typing import NamedTuple
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +15,10 @@ from caffepy.proto.arrays import to_array
 from caffepy.proto.files import read_binary
 
 Shape = tuple[int, ...]
+Planes = NDArray[np.uint8] | NDArray[np.float32]  # (channels, height, width)
+Numbers = Any  # torch's or numpy's: both understand what is done with them here
+
+CACHED = 1 << 18  # numbers that stay near a core of the CPU from one step to the next
 
 
 class Draws(NamedTuple):
@@ -26,8 +32,9 @@ class Draws(NamedTuple):
 class Transform:
     """((image - mean) * scale), cropped and mirrored, as a TransformationParameter says.
 
-    Cropping is done to each record, by `window`; the rest to batches of any shape (N, C, h, w), on
-    the device they are on, by calling this. LayerError where the settings contradict each other.
+    Cropping and mirroring is done to each record, by `cut`, while it is bytes; the rest to batches
+    of any shape (N, C, h, w), on the device they are on, by calling this. LayerError where the
+    settings contradict each other.
 
     Source: caffe/src/caffe/data_transformer.cpp
     """
@@ -45,15 +52,17 @@ class Transform:
             )
         self.color = True if param.force_color else False if param.force_gray else None
         self.owner = owner
+        self.device = device
         self.crop = param.crop_size
         self._mirror = param.mirror
         self._scale = param.scale
         self._training = training
         self._mean_values = torch.tensor(list(param.mean_value), device=device)
-        self._mean_image = None
+        self._mean_images = None  # as it is, and mirrored
         if param.HasField("mean_file"):
             self._mean_file = param.mean_file
-            self._mean_image = read_mean(param.mean_file).to(device)
+            mean = read_mean(param.mean_file)
+            self._mean_images = torch.stack([mean, mean.flip(2)]).to(device)
 
     def window(self, shape: Shape, where: object) -> Shape:
         """The shape (C, h, w) that crop_size leaves of an image; the error of one it cannot take.
@@ -66,9 +75,9 @@ class Transform:
                 f"{self.owner}: crop_size is {self.crop}; {where} has only "
                 f"{height} rows and {width} columns"
             )
-        if self._mean_image is not None and self._mean_image.shape != shape:
+        if self._mean_images is not None and self._mean_images.shape[1:] != shape:
             raise DataError(
-                f"{self.owner}: the mean in {self._mean_file} is {sized(self._mean_image.shape)}, "
+                f"{self.owner}: the mean in {self._mean_file} is {sized(self._mean_images.shape[1:])}, "
                 f"{where} is {sized(shape)}; they must be equal, before cropping"
             )
         if len(self._mean_values) not in (0, 1, channels):
@@ -98,32 +107,57 @@ class Transform:
         corners = (halves.astype(np.int64) * (spare + 1)) >> 31
         return Draws(corners[:, 0], corners[:, 1], mirror)
 
-    def __call__(self, pixels: Tensor, draws: Draws) -> Tensor:
-        """The batch a net sees, float32, of cropped pixels (N, C, h, w).
+    def cut(
+        self, images: Iterable[Planes], draws: Draws, out: NDArray[np.uint8] | NDArray[np.float32]
+    ) -> None:
+        """Write the windows of images (C, H, W) that were drawn, mirrored or not, to out (N, C, h, w)."""
+        height, width = out.shape[2:]
+        for to, image, top, left, mirror in zip(out, images, *by_record(draws), strict=True):
+            window = image[:, top : top + height, left : left + width]
+            to[...] = window[:, :, ::-1] if mirror else window
 
-        Computed in place where the pixels are float32 already.
+    def __call__(self, pixels: Tensor, draws: Draws, out: Tensor | None = None) -> Tensor:
+        """The batch a net sees, float32, of pixels (N, C, h, w) that were cut as drawn.
+
+        It is written to `out`, where that is given. On a CPU, one thread does it.
         """
-        x = pixels.float()
-        if self._mean_image is not None:
-            x -= self._mean_at(self._mean_image, draws)
-        elif len(self._mean_values):
-            x -= self._mean_values[:, None, None]
-        if self._scale != 1:
-            x *= self._scale
-        if draws.mirror.any():
-            flipped = torch.from_numpy(np.flatnonzero(draws.mirror)).to(x.device)
-            x[flipped] = x[flipped].flip(3)
+        x = torch.empty(pixels.shape, device=pixels.device) if out is None else out
+        if x.device.type == "cpu":
+            self._compute(x.numpy(), pixels.numpy(), draws)
+        else:
+            self._compute(x, pixels, draws)
         return x
 
-    def _mean_at(self, mean: Tensor, draws: Draws) -> Tensor:
-        if not self.crop:
-            return mean
-        if not self._training:
-            top, left = int(draws.top[0]), int(draws.left[0])
-            return mean[:, top : top + self.crop, left : left + self.crop]
-        windows = mean.unfold(1, self.crop, 1).unfold(2, self.crop, 1)
-        corners = torch.from_numpy(np.stack([draws.top, draws.left])).to(mean.device)
-        return windows[:, corners[0], corners[1]].transpose(0, 1)
+    def _compute(self, x: Numbers, pixels: Numbers, draws: Draws) -> None:
+        size = max(1, CACHED // math.prod(x.shape[1:])) if isinstance(x, np.ndarray) else len(x)
+        for begin in range(0, len(x), size):
+            part = slice(begin, begin + size)
+            x[part] = pixels[part]
+            self._subtract(x[part], Draws(draws.top[part], draws.left[part], draws.mirror[part]))
+            if self._scale != 1:
+                x[part] *= self._scale
+
+    def _subtract(self, x: Numbers, draws: Draws) -> None:
+        """Subtract the mean, in place; a mean image where it was cut, and mirrored with it."""
+        if self._mean_images is None:
+            if len(self._mean_values):
+                x -= same_kind(self._mean_values, x)[:, None, None]
+            return
+        means = same_kind(self._mean_images, x)
+        height, width = x.shape[2:]
+        for number, (top, left, mirror) in enumerate(zip(*by_record(draws), strict=True)):
+            first = means.shape[3] - width - left if mirror else left
+            x[number] -= means[int(mirror), :, top : top + height, first : first + width]
+
+
+def by_record(draws: Draws) -> tuple[list[int], list[int], list[bool]]:
+    """What was drawn, as Python's numbers."""
+    return draws.top.tolist(), draws.left.tolist(), draws.mirror.tolist()
+
+
+def same_kind(numbers: Tensor, like: Numbers) -> Numbers:
+    """A tensor as numpy's or torch's, whichever `like` is; no copy."""
+    return numbers.numpy() if isinstance(like, np.ndarray) else numbers
 
 
 def read_mean(path: str) -> Tensor:

@@ -50,7 +50,6 @@ class Data(SourceLayer):
             self._transform,
             data.batch_size,
             0 if records.light(data.batch_size) else depth,
-            pinned=source.device.type == "cuda",
         )
         for field in ("rand_skip", "force_encoded_color"):
             if data.HasField(field):
@@ -73,12 +72,7 @@ class Data(SourceLayer):
 
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`."""
-        batch = self._batches.read()
-        pixels = batch.pixels.to(self.source.device, non_blocking=True)
-        data = self._transform(pixels, batch.draws)
-        if len(self.param.top) == 1:
-            return (data,)
-        return data, batch.labels.to(self.source.device)
+        return self._batches.read()[: len(self.param.top)]
 
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:
         """The shapes of the next batch, from its first record."""

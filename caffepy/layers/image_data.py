@@ -60,7 +60,6 @@ class ImageData(SourceLayer):
             self._transform,
             images.batch_size,
             depth,
-            pinned=source.device.type == "cuda",
         )
 
     def _check(self, images: ImageDataParameter) -> None:
@@ -96,9 +95,7 @@ class ImageData(SourceLayer):
 
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`."""
-        batch = self._batches.read()
-        pixels = batch.pixels.to(self.source.device, non_blocking=True)
-        return self._transform(pixels, batch.draws), batch.labels.to(self.source.device)
+        return self._batches.read()
 
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:
         """The shapes of the next batch, from its first image."""

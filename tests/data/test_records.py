@@ -1,4 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -26,8 +25,7 @@ def test_image_files_are_decoded_with_their_labels_and_names(tmp_path: Path) -> 
     images = [ramp(2, 3), ramp(4, 5, start=40)]
     records = Records(LMDB(write_images(tmp_path / "db", images, "png")), None)
 
-    with ThreadPoolExecutor(2) as pool:
-        samples = records.load(list(islice(records.items(0, 1), 2)), pool)
+    samples = records.load(list(islice(records.items(0, 1), 2)))
 
     assert isinstance(samples, list)
     for number, sample in enumerate(samples):
@@ -40,8 +38,7 @@ def test_raw_images_of_one_size_come_as_a_block(tmp_path: Path) -> None:
     images = [ramp(2, 3), ramp(2, 3, start=40)]
     records = Records(LMDB(write_images(tmp_path / "db", images)), None)
 
-    with ThreadPoolExecutor(2) as pool:
-        block = records.load(list(islice(records.items(0, 1), 2)), pool)
+    block = records.load(list(islice(records.items(0, 1), 2)))
 
     assert isinstance(block, Block)
     np.testing.assert_array_equal(block.images, np.stack(images).transpose(0, 3, 1, 2))
@@ -55,8 +52,7 @@ def test_encoded_ones_are_decoded_in_colour_or_grey(
 ) -> None:
     records = Records(LMDB(write_images(tmp_path / "db", [ramp(2, 3)], "png")), color)
 
-    with ThreadPoolExecutor(1) as pool:
-        loaded = records.load([next(records.items(0, 1))], pool)
+    loaded = records.load([next(records.items(0, 1))])
 
     assert isinstance(loaded, list)
     assert loaded[0].image.shape == (channels, 2, 3)
@@ -74,8 +70,8 @@ def test_a_damaged_one_is_named(tmp_path: Path, datum: Datum, text: str) -> None
     path = write_datums(tmp_path / "db", [good or to_datum(ramp(2, 3), 0), datum])
     records = Records(LMDB(path), None)
 
-    with ThreadPoolExecutor(1) as pool, pytest.raises(DataError, match=f"record '01': {text}"):
-        records.load(list(islice(records.items(0, 1), 2)), pool)
+    with pytest.raises(DataError, match=f"record '01': {text}"):
+        records.load(list(islice(records.items(0, 1), 2)))
 
 
 @pytest.mark.parametrize(

@@ -37,15 +37,11 @@ IMAGES = np.stack([ramp(6, 8, 3, start).transpose(2, 0, 1) for start in (0, 50)]
 
 
 def transformed(transform: Transform, draws: Draws) -> NDArray[np.float32]:
-    """Two images, cropped as drawn, through the rest of the transformation."""
+    """Two images, cut as drawn, through the rest of the transformation."""
     height, width = (transform.crop,) * 2 if transform.crop else (6, 8)
-    cropped = np.stack(
-        [
-            image[:, top : top + height, left : left + width]
-            for image, top, left in zip(IMAGES, draws.top, draws.left, strict=True)
-        ]
-    )
-    result: NDArray[np.float32] = transform(torch.from_numpy(cropped), draws).numpy()
+    pixels = np.empty((2, 3, height, width), np.uint8)
+    transform.cut(IMAGES, draws, pixels)
+    result: NDArray[np.float32] = transform(torch.from_numpy(pixels), draws).numpy()
     return result
 
 
@@ -216,3 +212,35 @@ def test_refuses_a_file_that_is_no_mean(tmp_path: Path) -> None:
 
 def test_sized() -> None:
     assert sized((3, 32, 24)) == "3x32x24"
+
+
+@pytest.mark.parametrize("count", [3, 40], ids=["few", "more than stay near a core"])
+def test_a_batch_is_computed_where_it_is_to_be(
+    tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caffepy.data.transform.CACHED", 10 * 3 * 5 * 5)
+    path = write_mean(tmp_path / "mean.binaryproto", mean_image(3, 6, 8))
+    transform = make(f'mean_file: "{path}" crop_size: 5 mirror: true scale: 3', training=True)
+    images = np.stack([ramp(6, 8, 3, start).transpose(2, 0, 1) for start in range(count)])
+    draws = draw(transform, 1, range(count), (6, 8))
+    pixels, out = np.empty((count, 3, 5, 5), np.uint8), torch.empty(count, 3, 5, 5)
+    transform.cut(images, draws, pixels)
+
+    assert transform(torch.from_numpy(pixels), draws, out) is out
+
+    for number, (top, left, mirror) in enumerate(zip(*draws, strict=True)):
+        expected = (images[number] - mean_image(3, 6, 8)) * 3
+        expected = expected[:, top : top + 5, left : left + 5]
+        np.testing.assert_allclose(out[number], expected[:, :, ::-1] if mirror else expected)
+
+
+def test_the_arithmetic_of_a_device_is_that_of_the_cpu(tmp_path: Path) -> None:
+    path = write_mean(tmp_path / "mean.binaryproto", mean_image(3, 6, 8))
+    transform = make(f'mean_file: "{path}" crop_size: 3 scale: 0.3', training=True)
+    pixels = np.empty((2, 3, 3, 3), np.uint8)
+    transform.cut(IMAGES, CORNERS, pixels)
+    x = torch.empty(2, 3, 3, 3)
+
+    transform._compute(x, torch.from_numpy(pixels), CORNERS)  # torch's words instead of numpy's
+
+    assert torch.equal(x, transform(torch.from_numpy(pixels), CORNERS))

@@ -5,8 +5,10 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from caffepy.cli.data_workers import add_data_workers
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.pool_norm import add_pool_norm_order
@@ -49,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gpu(parser)
     add_state(parser, "train net")
     add_pool_norm_order(parser)
+    add_data_workers(parser)
     parser.add_argument(
         "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
     )
@@ -70,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     device = choose_device(args.gpu or gpu_of(file.param))
 
     from caffepy.cli.progress import progress
+    from caffepy.net.build import build_net
     from caffepy.pycaffe import install
     from caffepy.solver.solver import Solver
 
@@ -81,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
         device=device,
         level=args.level,
         stages=args.stage,
+        build=partial(build_net, workers=args.data_workers),
     )
     show(file, solver)
     effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from caffepy.data.ahead import WORKERS, Ahead, end_with
+from caffepy.data.datum import Planes
 from caffepy.data.memory import Memory
-from caffepy.data.transform import Draws, Planes, Shape, Transform, sized
+from caffepy.data.transform import Draws, Shape, Transform, sized
 from caffepy.errors import DataError
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,10 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from caffepy.data.images import Pixels, decode_planes
-from caffepy.data.transform import Planes
 from caffepy.errors import DataError
 from caffepy.proto import Datum
+
+Planes = NDArray[np.uint8] | NDArray[np.float32]  # (channels, height, width)
 
 
 def to_datum(pixels: Pixels, label: int) -> Datum:

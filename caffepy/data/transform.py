@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from caffepy.data.datum import Planes
 from caffepy.errors import DataError, LayerError
 from caffepy.proto import BlobProto, TransformationParameter
 from caffepy.proto.arrays import to_array
 from caffepy.proto.files import read_binary
 
 Shape = tuple[int, ...]
-Planes = NDArray[np.uint8] | NDArray[np.float32]  # (channels, height, width)
 Numbers = Any  # torch's or numpy's: both understand what is done with them here
 
 CACHED = 1 << 18  # numbers that stay near a core of the CPU from one step to the next

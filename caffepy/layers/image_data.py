@@ -22,7 +22,7 @@ class ImageData(SourceLayer):
     """Batches of image files, in the order of a list, beginning again at its end.
 
     A line of the list is `name label`; `root_folder` is put before the name as it is. Images are
-    decoded each time, on all cores, with blue first, or to one channel where `is_color` is false,
+    decoded each time, by several threads, with blue first, or to one channel where `is_color` is false,
     and resized where `new_height` and `new_width` are set. With `shuffle` each epoch has its own
     order; with `rand_skip` the first begins at a random place below it. Both are drawn from the
     seed of the run, and a run that goes on sees what an unbroken one would have seen.
@@ -60,6 +60,7 @@ class ImageData(SourceLayer):
             self._transform,
             images.batch_size,
             depth,
+            source.workers,
         )
 
     def _check(self, images: ImageDataParameter) -> None:

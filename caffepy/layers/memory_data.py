@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from caffepy.data.batches import Sample, stack
-from caffepy.data.transform import Planes, Transform
+from caffepy.data.datum import Planes
+from caffepy.data.transform import Transform
 from caffepy.errors import DataError
 from caffepy.layers.layer import Shape, Source, SourceLayer, register
 from caffepy.proto import LayerParameter

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from caffepy.data.batches import Block
+from caffepy.data.database import open_database
 from caffepy.data.datum import encoded_datum, to_datum
 from caffepy.data.images import encode_image
 from caffepy.data.lmdb import LMDB
 from caffepy.data.records import Records
 from caffepy.errors import DataError
-from caffepy.proto import Datum
+from caffepy.proto import DataParameter, Datum
 from tests.data.databases import ramp, write_datums, write_images
 
 
@@ -19,6 +20,25 @@ def test_records_come_in_order_epoch_after_epoch(tmp_path: Path) -> None:
 
     assert len(records) == 5
     assert [record.key for record in islice(records.items(3, 2), 4)] == [b"03", b"00", b"02", b"04"]
+
+
+@pytest.mark.parametrize("backend", [DataParameter.LMDB, DataParameter.LEVELDB])
+def test_shuffled_epochs_have_all_records_in_an_order_of_their_own(
+    tmp_path: Path, backend: DataParameter.DB
+) -> None:
+    path = write_images(tmp_path / "db", [ramp(2, 3)] * 9, backend=backend)
+    records = Records(open_database(path), None, seed=3)
+
+    keys = [record.key for record in islice(records.items(0, 1), 27)]
+
+    epochs = [keys[start : start + 9] for start in (0, 9, 18)]
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    for epoch in epochs:
+        assert sorted(epoch) == [b"%02d" % number for number in range(9)]
+    assert [record.key for record in islice(records.items(7, 2), 5)] == keys[7:17:2]
+    record = next(records.items(4, 1))
+    assert record.value == open_database(path).get(keys[4])
+    assert str(record) == f"{path}: record '{keys[4].decode()}'"
 
 
 def test_image_files_are_decoded_with_their_labels_and_names(tmp_path: Path) -> None:

@@ -206,6 +206,36 @@ def test_says_what_is_missing_before_it_opens_anything(
     assert caught.value.field == f"data_param.{field}"
 
 
+@pytest.mark.parametrize("shuffle", ["", "shuffle: true"], ids=["in order", "shuffled"])
+@pytest.mark.parametrize("transform", ["", "crop_size: 3 mirror: true"], ids=["whole", "crop"])
+def test_a_run_that_goes_on_sees_what_an_unbroken_one_sees(
+    path: str, shuffle: str, transform: str
+) -> None:
+    param = f'source: "{path}" batch_size: 3 {shuffle}'
+    unbroken = make(param, transform, training=True)
+    for _ in range(4):
+        unbroken.read()
+    assert unbroken.position == 12
+
+    resumed = make(param, transform, training=True, position=12)
+
+    for _ in range(5):
+        for one, other in zip(unbroken.read(), resumed.read(), strict=True):
+            assert torch.equal(one, other)
+
+
+def test_shuffled_epochs_are_dealt_to_ranks(path: str) -> None:
+    param = f'source: "{path}" batch_size: 2 shuffle: true'
+    whole = make(param, training=True)
+    drawn = [int(label) for _ in range(15) for label in whole.read()[1]]
+    assert drawn[:5] != [0, 1, 2, 3, 4]
+    assert sorted(drawn[:5]) == sorted(drawn[5:10]) == [0, 1, 2, 3, 4]
+
+    for rank in range(3):
+        layer = make(param, training=True, rank=rank, world=3)
+        assert [int(label) for _ in range(5) for label in layer.read()[1]] == drawn[rank::3]
+
+
 def test_refuses_the_wrong_backend(path: str) -> None:
     with pytest.raises(LayerError, match=r"backend is LEVELDB, but .* of backend LMDB") as caught:
         make(f'source: "{path}" batch_size: 1 backend: LEVELDB')

@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pool_norm_order(parser)
     add_data_workers(parser)
     parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="print at the end how long iterations took, and how much of it they waited for data",
+    )
+    parser.add_argument(
         "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
     )
     parser.add_argument(
@@ -75,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     from caffepy.cli.progress import progress
     from caffepy.net.build import build_net
     from caffepy.pycaffe import install
+    from caffepy.solver.profile import Profile
     from caffepy.solver.solver import Solver
 
     install()
@@ -88,11 +94,15 @@ def run(args: argparse.Namespace) -> int:
         build=partial(build_net, workers=args.data_workers),
     )
     show(file, solver)
+    if args.profile:
+        solver.profile = Profile(solver.net)
     effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}
     log.info("Starting Optimization")
     with signals(solver, effects), progress(solver):
         solver.solve()
     log.info("Optimization Done.")
+    if solver.profile is not None:
+        print("\n".join(solver.profile.table()))
     return 0
 
 

@@ -5,11 +5,12 @@ from functools import cached_property
 
 from caffepy.data.batches import Block, Sample
 from caffepy.data.database import Database
-from caffepy.data.datum import decode, parse_datum, raw_images
+from caffepy.data.datum import decode, parse_datum, raw_images, split_datum
 from caffepy.data.folder import Record
 from caffepy.data.order import Order
 
 LIGHT = 1 << 20  # bytes of a batch
+LARGE = 1 << 15  # bytes of a record, from which on copying it takes longer than not copying it
 
 
 class Records:
@@ -57,11 +58,13 @@ class Records:
 
     def load(self, records: Sequence[Record]) -> list[Sample] | Block:
         """The images and labels of records."""
-        datums = [parse_datum(record.value, record) for record in records]
-        images = raw_images(datums)
-        if images is not None:
-            return Block(images, [datum.label for datum in datums], records[0])
-        return [
-            Sample(decode(datum, self.color, record), datum.label, record)
-            for datum, record in zip(datums, records, strict=True)
-        ]
+        if len(records[0].value) < LARGE:
+            datums = [parse_datum(record.value, record) for record in records]
+            images = raw_images(datums)
+            if images is not None:
+                return Block(images, [datum.label for datum in datums], records[0])
+        return [self._sample(record) for record in records]
+
+    def _sample(self, record: Record) -> Sample:
+        datum, data = split_datum(record.value, record)
+        return Sample(decode(datum, self.color, record, data), datum.label, record)

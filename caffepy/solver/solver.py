@@ -5,6 +5,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from caffepy.proto import SolverState
 from caffepy.proto.arrays import to_blob
 from caffepy.solver import report
 from caffepy.solver.divergence import diagnose, moment
+from caffepy.solver.profile import PASSES, UPDATE, Profile
 from caffepy.solver.setup import complete, make_test_nets, make_train_net, sow, weight_files
 from caffepy.solver.snapshot import (
     capture,
@@ -58,7 +60,7 @@ class Solver:
     net, test_nets: the test nets share the train net's blobs. param: the settings. iter: how many
     updates were made. updater: the rate, the rule and its history. copied: what each file of
     weights did to the train net. progress: called after each update with iter, max_iter, the
-    smoothed loss and the learning rate.
+    smoothed loss and the learning rate. profile: measures iterations, where it is set.
 
     Raises:
         ParseError, NetError, LayerError, DataError: a file or a net is wrong.
@@ -92,6 +94,7 @@ class Solver:
         self.iter = 0
         self.stopping = False
         self.progress: Callable[[int, int, float, float], None] | None = None
+        self.profile: Profile | None = None
         self._requests: deque[Action] = deque()
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._restored_losses: Sequence[float] = ()
@@ -144,13 +147,19 @@ class Solver:
             self.test_all()
             if self.stopping:
                 return
-        self._losses.append(self._forward_backward())
+        with self._timed(PASSES):
+            self._losses.append(self._forward_backward())
         if self._due(self.param.display):
             self._display()
         rate = self.apply_update()
         if self.progress is not None:
             self.progress(self.iter, self.param.max_iter, self.smoothed_loss, rate)
         self._answer_requests(snapshot=self._due(self.param.snapshot))
+        if self.profile is not None:
+            self.profile.lap()
+
+    def _timed(self, part: str) -> AbstractContextManager[None]:
+        return nullcontext() if self.profile is None else self.profile.part(part)
 
     def _due(self, interval: int) -> bool:
         return interval > 0 and self.iter % interval == 0
@@ -186,7 +195,8 @@ class Solver:
         rate = self.updater.rate(self.iter)
         if self._due(self.param.display):
             log.info(report.rate(self.iter, rate))
-        self.updater.update(rate, self.iter)
+        with self._timed(UPDATE):
+            self.updater.update(rate, self.iter)
         self.iter += 1
         return rate
 

@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -303,3 +305,41 @@ def test_says_what_does_nothing(
     make(f'source: "{path}" batch_size: 1 {data_param}', transform_param).top_shapes()
 
     assert text in caplog.text
+
+
+SOAK = """
+import sys
+from pathlib import Path
+from tests.layers.test_data import make
+
+layer = make(sys.argv[1], sys.argv[2], training=True)
+for batch in range(20_000):
+    layer.read()
+    if batch in (999, 19_999):
+        print(Path("/proc/self/statm").read_text().split()[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", [DataParameter.LMDB, DataParameter.LEVELDB])
+@pytest.mark.parametrize("extension", [None, "png"], ids=["raw", "encoded"])
+def test_memory_does_not_grow(
+    tmp_path: Path, extension: str | None, backend: DataParameter.DB
+) -> None:
+    images = [ramp(110, 120, 3, start) for start in range(9)]
+    path = write_images(tmp_path / "db", images, extension, backend)
+    mean_file = tmp_path / "mean.binaryproto"
+    write_mean(np.zeros((3, 110, 120)), mean_file)
+    data_param = f'source: "{path}" batch_size: 4 shuffle: true'
+    transform_param = f'mean_file: "{mean_file}" crop_size: 60 mirror: true'
+
+    done = subprocess.run(
+        [sys.executable, "-c", SOAK, data_param, transform_param],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+    early, late = map(int, done.stdout.split())  # pages in memory
+    assert late < 1.05 * early

@@ -30,7 +30,9 @@ class Records:
 
     def epoch(self, number: int) -> int:
         """In which epoch the record of a number is; the first is 0."""
-        return self.database.epoch(number)
+        if self.seed is None:
+            return self.database.epoch(number)
+        return number // len(self._keys)
 
     def items(self, start: int, step: int) -> Iterator[Record]:
         """Every `step`th record from number `start` on, beginning again at the end; endless."""

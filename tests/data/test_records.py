@@ -36,6 +36,7 @@ def test_shuffled_epochs_have_all_records_in_an_order_of_their_own(
     for epoch in epochs:
         assert sorted(epoch) == [b"%02d" % number for number in range(9)]
     assert [record.key for record in islice(records.items(7, 2), 5)] == keys[7:17:2]
+    assert [records.epoch(number) for number in (8, 9, 27)] == [0, 1, 3]
     record = next(records.items(4, 1))
     assert record.value == open_database(path).get(keys[4])
     assert str(record) == f"{path}: record '{keys[4].decode()}'"

@@ -94,4 +94,4 @@ class Data(SourceLayer):
             )
         image = self._transform.window(decode(datum, color, record).shape, record)
         count = self.param.data_param.batch_size
-        return [(count, *image), (count,)][: len(self.param.top)]
+        return [(count * self._transform.views, *image), (count,)][: len(self.param.top)]

@@ -12,7 +12,7 @@ from caffepy.layers.layer import Layer, Shape
 class Labels(NamedTuple):
     """What each label means; three tensors of one shape.
 
-    target: int64, the class, 0 where there is none; known: whether it is a class;
+    target: int64, the class, any where there is none; known: whether it is a class;
     ignored: whether it is the label to pass over, which need not be a class.
     """
 
@@ -27,9 +27,10 @@ def read_labels(labels: Tensor, classes: int, ignore: int | None) -> Labels:
     Fractions are cut off towards zero, as Caffe does: 1.9 is class 1. NaN means nothing.
     """
     whole = labels.detach().long()
-    known = (whole >= 0) & (whole < classes)
+    target = whole.clamp(0, classes - 1)
+    known = whole == target
     ignored = torch.zeros_like(known) if ignore is None else whole == ignore
-    return Labels(torch.where(known, whole, 0), known, ignored)
+    return Labels(target, known, ignored)
 
 
 def labels_of(scores: Tensor, labels: Tensor, axis: int, ignore: int | None) -> Labels:
@@ -55,9 +56,7 @@ def require_one_label_an_item(layer: Layer, scores: Shape, labels: Shape, axis: 
 
 def require_known_labels(layer: Layer, labels: Tensor, classes: int, ignore: int | None) -> None:
     """Raise LayerError, naming the first, where a label is neither a class nor the one to ignore."""
-    if labels.numel() and all(
-        0 <= bound < classes for bound in torch.stack(labels.aminmax()).tolist()
-    ):
+    if labels.numel() and all(0 <= bound.item() < classes for bound in labels.aminmax()):
         return  # which is nearly always so, and soon told
     _, known, ignored = read_labels(labels, classes, ignore)
     wrong = (~known & ~ignored).nonzero()

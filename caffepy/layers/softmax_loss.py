@@ -1,13 +1,14 @@
 """SoftmaxWithLoss: the loss of a classifier."""
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from caffepy.layers.axis import axis_from_front
-from caffepy.layers.clamp import clamp_value
 from caffepy.layers.class_weight import class_weight_of, require_one_weight_a_class
 from caffepy.layers.items import require_same_items
 from caffepy.layers.labels import labels_of, require_known_labels, require_one_label_an_item
@@ -18,6 +19,45 @@ from caffepy.proto import LayerParameter, LossParameter
 LARGEST_LOSS = -math.log(torch.finfo(torch.float32).tiny)  # 87.3365: where Caffe stops counting
 
 
+class _Context(FunctionCtx):
+    """What forward leaves for backward."""
+
+    axis: int
+    smoothing: float
+    dtype: torch.dtype
+    saved_tensors: tuple[Tensor, ...]
+
+
+class _Costs(torch.autograd.Function):
+    """What `capped_costs` gives, in one step of autograd; the gradient is that without the cap.
+
+    By the rules of softmax it is p - (1 - e) onehot(target) - e / C.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: _Context, scores: Tensor, target: Tensor, axis: int, smoothing: float
+    ) -> Tensor:
+        dtype = torch.promote_types(scores.dtype, torch.float32)
+        logarithms = F.log_softmax(scores, axis, dtype=dtype)
+        ctx.save_for_backward(logarithms, target)
+        ctx.axis, ctx.smoothing, ctx.dtype = axis, smoothing, scores.dtype
+        costs = logarithms.gather(axis, target).neg_()
+        if smoothing:
+            costs = (1 - smoothing) * costs - smoothing * logarithms.mean(axis, keepdim=True)
+        return costs.clamp_(max=LARGEST_LOSS)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        logarithms, target = ctx.saved_tensors
+        change = logarithms.exp()
+        if ctx.smoothing:
+            change -= ctx.smoothing / change.shape[ctx.axis]
+        change.scatter_(ctx.axis, target, ctx.smoothing - 1, reduce="add")
+        return change.mul_(gradient).to(ctx.dtype), None, None, None
+
+
 def capped_costs(scores: Tensor, target: Tensor, axis: int, smoothing: float = 0) -> Tensor:
     """What each item costs: -log softmax(scores)[target], at most LARGEST_LOSS.
 
@@ -25,12 +65,7 @@ def capped_costs(scores: Tensor, target: Tensor, axis: int, smoothing: float = 0
     scores: (*outer, C, *inner), C at `axis`; target: int64, of that shape, with 1 for C; so is the
     result, in float32 where the scores have fewer bits, as under autocast.
     """
-    dtype = torch.promote_types(scores.dtype, torch.float32)
-    logarithms = F.log_softmax(scores, axis, dtype=dtype)
-    costs = -logarithms.gather(axis, target)
-    if smoothing:
-        costs = (1 - smoothing) * costs - smoothing * logarithms.mean(axis, keepdim=True)
-    return clamp_value(costs, high=LARGEST_LOSS)
+    return cast("Tensor", _Costs.apply(scores, target, axis, smoothing))
 
 
 @register("SoftmaxWithLoss")

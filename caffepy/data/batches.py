@@ -50,6 +50,9 @@ class Collection(Protocol[T]):
     def items(self, start: int, step: int) -> Iterator[T]:
         """Every `step`th item from number `start` on; without end."""
 
+    def name(self, item: T) -> str:
+        """What messages call an item."""
+
     def load(self, items: Sequence[T], pool: Executor) -> list[Sample] | Block:
         """The images and labels of some items, in order; what takes long is done by the pool."""
 
@@ -72,6 +75,11 @@ class Stream(Generic[T]):
     def items(self) -> Iterator[T]:
         """This rank's items."""
         return self.collection.items(self.skip + self.position + self.rank, self.world)
+
+    def name(self, number: int) -> str:
+        """What messages call the item of a number, counted as `position` is."""
+        items = self.collection.items(self.skip + number, 1)
+        return self.collection.name(next(items))
 
     def epoch(self, position: int) -> int:
         """In which epoch the item at a position is, or would be; the first is 0."""
@@ -109,6 +117,11 @@ class Batches(Generic[T]):
         pool = ThreadPoolExecutor(decoders, "decoder")
         self._ahead = Ahead(batches(stream, transform, size, pinned, pool), depth)
         end_with(self, pool)
+
+    def origin(self, item: int) -> str:
+        """What messages call an item of the batch that was read last."""
+        first = self.position - self._step + self._stream.rank
+        return self._stream.name(first + item * self._stream.world)
 
     def read(self) -> Batch:
         """The next batch, waited for where it is not ready."""

@@ -74,6 +74,10 @@ class Data(SourceLayer):
         """How many records have been handed out, to all ranks together."""
         return self._batches.position
 
+    def origin(self, item: int) -> str:
+        """The record that an item of the last batch is."""
+        return self._batches.origin(item)
+
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`."""
         batch = self._batches.read()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caffepy.data.crop import Crop, Size, refused
 from caffepy.data.datum import Planes
-from caffepy.data.distort import Colours, Distortion, distorted
+from caffepy.data.distort import Colours, Distortion, distort
 from caffepy.data.images import Pixels, resize
 from caffepy.data.lighting import Lighting
 from caffepy.errors import DataError
@@ -152,7 +152,7 @@ class Transform:
         """
         x = pixels.float()
         if draws.colours is not None:
-            x = distorted(x, Colours(*(each.to(x.device) for each in draws.colours)))
+            distort(x, draws.colours)
         if draws.light is not None:
             x += draws.light.to(x.device)[:, :, None, None]
         if self._mean_image is not None:

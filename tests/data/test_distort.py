@@ -8,7 +8,7 @@ from google.protobuf import text_format
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caffepy.data.distort import Colours, Distortion, distorted
+from caffepy.data.distort import Colours, Distortion, distort
 from caffepy.errors import LayerError
 from caffepy.proto import TransformationParameter
 
@@ -96,7 +96,8 @@ def expected(x: Tensor, drawn: Colours) -> NDArray[np.float64]:
 def test_one_step(drawn: Colours) -> None:
     x = images(2)
 
-    found = distorted(x.clone(), drawn)
+    found = x.clone()
+    distort(found, drawn)
 
     np.testing.assert_allclose(found, expected(x, drawn), atol=2e-3)
 
@@ -105,7 +106,8 @@ def test_all_steps_in_either_order() -> None:
     drawn = make(SSD.replace("prob: 0.", "prob: 0.9")).draw(3, NUMBERS[:12])
     x = images(12)
 
-    found = distorted(x.clone(), drawn)
+    found = x.clone()
+    distort(found, drawn)
 
     assert len(set(drawn.contrast_first.tolist())) == 2
     np.testing.assert_allclose(found, expected(x, drawn), atol=2e-3)

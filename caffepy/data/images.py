@@ -1,5 +1,7 @@
 """Image files to pixels and back, as OpenCV reads them for Caffe: rows of blue, green, red."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
 from os import PathLike
@@ -18,6 +20,7 @@ FORMATS = ("BMP", "DIB", "JPEG", "JPEG2000", "PNG", "PPM", "SUN", "TIFF", "WEBP"
 DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, StructError)
 
 _Turn = Image.Transpose
+GREY = ("1", "L")
 SIZES = 64  # of images, of which the arithmetic of resizing is remembered
 ORIENTATION = 0x0112
 UPRIGHT = {  # how a camera held the picture, by the number EXIF gives it
@@ -61,14 +64,33 @@ def decode_image(
     """
     if not isinstance(source, bytes):
         source, where = read_file(source), repr(str(source))
+    with _opened(source, where) as image:
+        if color is False:
+            image.draft("L", None)  # a JPEG's own luminance, as OpenCV takes it
+        image.load()
+        return _pixels(image, color)
+
+
+def file_shape(data: bytes, where: object = "image") -> tuple[str, tuple[int, int, int]]:
+    """What an image file says of itself: its type, such as "JPEG", and (channels, height, width).
+
+    The shape is that of `decode_image(data, None)`, and nothing is decoded. DataError, naming
+    `where`, for an unknown file.
+    """
+    with _opened(data, where) as image:
+        grey, alpha = image.mode in GREY or image.mode.startswith("I"), image.has_transparency_data
+        channels = 1 if grey else 4 if alpha else 3
+        return str(image.format), (channels, image.height, image.width)
+
+
+@contextmanager
+def _opened(data: bytes, where: object) -> Iterator[Image.Image]:
+    """The image of a file; what goes wrong in the `with` is a DataError that names `where`."""
     try:
-        with Image.open(BytesIO(source), formats=FORMATS) as image:
-            if color is False:
-                image.draft("L", None)  # a JPEG's own luminance, as OpenCV takes it
-            image.load()
-            return _pixels(image, color)
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            yield image
     except UnidentifiedImageError as error:
-        raise DataError(f"{where}: {_unknown(source)}") from error
+        raise DataError(f"{where}: {_unknown(data)}") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{where}: too large an image: {error}") from error
     except DAMAGED as error:
@@ -91,7 +113,7 @@ def _pixels(image: Image.Image, color: bool | None) -> Pixels:
     if color is False:
         return _grey(image, file_format)
     mode = "RGB"
-    if color is None and image.mode in ("1", "L"):
+    if color is None and image.mode in GREY:
         mode = "L"
     elif color is None and image.has_transparency_data:
         mode = "RGBA"

@@ -15,7 +15,7 @@ from typing import Self
 
 import lmdb
 
-from caffepy.data.folder import Record, check_free, find_backend, new_folder
+from caffepy.data.folder import EmptyDatabaseError, Record, check_free, find_backend, new_folder
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 
@@ -151,26 +151,30 @@ def _check_whole(path: str, size: int, environment: lmdb.Environment) -> None:
         raise DataError(f"{path}: cut short: data.mdb has {size} bytes of at least {needed}")
     if not statistics["entries"]:
         environment.close()
-        raise DataError(f"{path}: an empty database: it holds no records")
+        raise EmptyDatabaseError(f"{path}: an empty database: it holds no records")
 
 
 class LMDBWriter:
     """Writes a new database: `with LMDBWriter(path) as writer: writer.put(key, value)`.
 
     It appears under its name, whole, at the end of the `with`, and not at all where that is left by
-    an exception. DataError where the name is taken, the disk is full, or a key is too long.
+    an exception. Given a `folder`, it is filled or gone on with instead, and stays where it is, with
+    what was put into it also where the user interrupts. DataError where the name is taken, the disk
+    is full, or a key is too long.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    def __init__(self, path: str | PathLike[str], folder: Path | None = None) -> None:
         self.path = Path(path)
+        self._place = new_folder(path) if folder is None else contextlib.nullcontext(folder)
         self._held: list[tuple[bytes, bytes]] = []
         self._bytes = 0
         check_free(path)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            folder = str(stack.enter_context(new_folder(self.path)))
-            self._environment = lmdb.open(folder, map_size=FIRST_MAP, sync=False, mode=0o666)
+            folder = str(stack.enter_context(self._place))
+            with self._writing():
+                self._environment = lmdb.open(folder, map_size=FIRST_MAP, sync=False, mode=0o666)
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
@@ -199,23 +203,30 @@ class LMDBWriter:
     def _fits(self) -> bool:
         """Write the held records in one transaction; False, and none written, on a full map."""
         try:
-            with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
+            with (
+                self._writing(),
+                self._environment.begin(write=True) as transaction,
+                transaction.cursor() as cursor,
+            ):
                 cursor.putmulti(self._held)
         except lmdb.MapFullError:
             return False
-        except lmdb.Error as error:
-            raise DataError(f"{self.path}: cannot be written: {error}") from error
         return True
 
     def _finish(self, kind: type[BaseException] | None, *_details: object) -> None:
-        try:
-            if kind is None:
+        with contextlib.closing(self._environment), self._writing():
+            if kind in (None, KeyboardInterrupt):
                 self._commit()
                 self._environment.sync(True)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except lmdb.MapFullError:
+            raise
         except lmdb.Error as error:
             raise DataError(f"{self.path}: cannot be written: {error}") from error
-        finally:
-            self._environment.close()
 
     def __exit__(
         self,

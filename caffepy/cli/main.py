@@ -16,6 +16,10 @@ from caffepy.errors import CaffeError, near
 VERBS = {
     "convert_imageset": "make a database of a folder of images and a list of labels",
     "compute_image_mean": "find the mean image of a database",
+    "compute_image_pca": "find the principal components of a database's colours, for lighting",
+    "convert_mnist_data": "make a database of MNIST's files",
+    "extract_features": "write what blobs of a net hold, image by image, into databases",
+    "inspect_db": "say what a database holds, and show its images",
     "train": "train a net from a solver.prototxt, or go on from a snapshot",
     "test": "score a trained net on its TEST data",
     "time": "measure how long each layer of a net takes",

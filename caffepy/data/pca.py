@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffepy.data.ahead import begin_ahead
+from caffepy.data.database import Database
 from caffepy.data.datum import decode, parse_datum
+from caffepy.data.folder import Record
 from caffepy.data.images import read_file
-from caffepy.data.lmdb import LMDB, Record
 from caffepy.errors import DataError
 from caffepy.proto.files import write_plain
 
@@ -51,17 +52,15 @@ class Sums:
         self.second += other.second
 
 
-def compute_pca(path: str | PathLike[str], progress: Callable[[int, int], None]) -> Pca:
+def compute_pca(database: Database, progress: Callable[[int, int], None]) -> Pca:
     """The components of the covariance of all pixels of a database, whatever their images' sizes.
 
     Every pixel counts the same. Sums are of float64, exact for bytes up to 10^11 pixels. Image
     files in records are read in colour, raw records must have 3 channels. `progress` is told how
-    many of how many records are done. DataError where the folder is no database, or a record no
-    image in colour.
+    many of how many records are done. DataError where a record is no image in colour.
 
     Source: Krizhevsky et al., ImageNet Classification with Deep CNNs (2012), section 4.1.
     """
-    database = LMDB(path)
     count = len(database)
     total = Sums(0, np.zeros(3), np.zeros((3, 3)))
     records: Iterator[Record] = islice(database.records(), count)

@@ -171,7 +171,7 @@ class Net(nn.Module):
                 found.append((layer, blob))
 
         with torch.no_grad():
-            self._run(tops, observe)
+            self._run(tops, observe, again=True)
         return found[0] if found else None
 
     def _read_and_run(self) -> dict[str, Tensor]:
@@ -180,15 +180,34 @@ class Net(nn.Module):
             outputs: dict[str, Tensor] = self(**tops)
         return outputs
 
+    @torch.no_grad()
+    def look(self, blobs: Iterable[str]) -> dict[str, Tensor]:
+        """Read a batch, run it, and return what these blobs hold then, whichever they are.
+
+        Raises NetError for a name that no blob of the net has.
+        """
+        wanted = list(blobs)
+        for name in wanted:
+            if name not in self.shapes:
+                raise NetError(f"net {self.name!r} has no blob {name!r}{near(name, self.shapes)}")
+        seen: dict[str, Tensor] = {}
+
+        def observe(_layer: str, blob: str, top: Tensor) -> None:
+            if blob in wanted:
+                seen[blob] = top
+
+        self.tops = self._run(self.read(), observe)
+        return seen
+
     def _run(
-        self, tops: Mapping[str, Tensor], observe: Observer | None = None
+        self, tops: Mapping[str, Tensor], observe: Observer | None = None, *, again: bool = False
     ) -> dict[str, Tensor]:
         blobs: dict[str, Tensor] = {}
         for (layer, step), unread in zip(self.plan(), self._unread, strict=True):
             if isinstance(layer, SourceLayer):
                 made = self._given(step, tops)
-            elif observe is not None and not step.tops:
-                made = ()  # nothing to see, and what it writes it would write twice
+            elif again and not step.tops:
+                made = ()  # what it writes it would write twice
             else:
                 bottoms = tuple(
                     blobs[name].detach() if detached else blobs[name]

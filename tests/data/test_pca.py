@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caffepy.data.database import open_database
 from caffepy.data.pca import HEADER, Pca, compute_pca, read_pca, write_pca
 from caffepy.errors import DataError, SnapshotError
 from caffepy.proto import Datum
@@ -32,7 +33,7 @@ def test_components_are_those_of_all_pixels(tmp_path: Path, extension: str | Non
     images = [cloud(5, 7, 0), cloud(4, 9, 1), cloud(11, 2, 2)]
     path = write_images(tmp_path / "db", images, extension)
 
-    pca = compute_pca(path, silent)
+    pca = compute_pca(open_database(path), silent)
 
     pixels = np.concatenate([image.reshape(-1, 3) for image in images]).astype(float)
     centred = pixels - pixels.mean(axis=0)
@@ -49,7 +50,7 @@ def test_vectors_are_blue_green_red(tmp_path: Path) -> None:
     image[..., 0] = [[0, 100], [0, 100]]  # blue alone varies most
     image[..., 2] = [[0, 0], [20, 20]]
 
-    pca = compute_pca(write_images(tmp_path / "db", [image]), silent)
+    pca = compute_pca(open_database(write_images(tmp_path / "db", [image])), silent)
 
     np.testing.assert_allclose(pca.values, [2500, 100, 0])
     np.testing.assert_allclose(pca.vectors, [[1, 0, 0], [0, 0, 1], [0, 1, 0]])
@@ -57,16 +58,21 @@ def test_vectors_are_blue_green_red(tmp_path: Path) -> None:
 
 def test_takes_float_data_and_grey_files(tmp_path: Path) -> None:
     numbers = Datum(channels=3, height=1, width=2, float_data=[0.5, 1.5, 0, 0, 0, 0])
-    assert compute_pca(write_datums(tmp_path / "db", [numbers]), silent).values[0] == 0.25
+    assert (
+        compute_pca(open_database(write_datums(tmp_path / "db", [numbers])), silent).values[0]
+        == 0.25
+    )
 
     grey = write_images(tmp_path / "grey", [ramp(4, 6, 1)], "png")
-    np.testing.assert_allclose(compute_pca(grey, silent).vectors[0], [3**-0.5] * 3)
+    np.testing.assert_allclose(compute_pca(open_database(grey), silent).vectors[0], [3**-0.5] * 3)
 
 
 def test_tells_progress(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
 
-    compute_pca(write_images(tmp_path / "db", [ramp(2, 3)] * 3), lambda *at: told.append(at))
+    compute_pca(
+        open_database(write_images(tmp_path / "db", [ramp(2, 3)] * 3)), lambda *at: told.append(at)
+    )
 
     assert told == [(1, 3), (2, 3), (3, 3)]
 
@@ -75,7 +81,7 @@ def test_refuses_raw_grey(tmp_path: Path) -> None:
     path = write_images(tmp_path / "db", [ramp(2, 3), ramp(2, 3, 1)])
 
     with pytest.raises(DataError, match="db: record '01' has 1 channels; colours have 3"):
-        compute_pca(path, silent)
+        compute_pca(open_database(path), silent)
 
 
 def test_reads_what_it_writes(tmp_path: Path) -> None:

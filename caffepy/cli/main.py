@@ -16,6 +16,7 @@ from caffepy.errors import CaffeError, near
 VERBS = {
     "convert_imageset": "make a database of a folder of images and a list of labels",
     "compute_image_mean": "find the mean image of a database",
+    "convert_cifar_data": "make databases of CIFAR-10's binary files",
     "train": "train a net from a solver.prototxt, or go on from a snapshot",
     "test": "score a trained net on its TEST data",
     "time": "measure how long each layer of a net takes",

@@ -6,6 +6,7 @@ import sys
 from caffepy.cli.flags import UsageError
 from caffepy.cli.progress import counted
 from caffepy.data.convert import Options, Summary, convert
+from caffepy.data.database import BACKENDS
 from caffepy.data.images import ENCODERS
 
 EPILOG = """\
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of --shuffle: the order is the same each time (0)"
     )
-    parser.add_argument("--backend", choices=["lmdb"], default="lmdb", help="kind of database")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="lmdb", help="kind of database (lmdb)"
+    )
     parser.add_argument("--resize-width", type=int, default=0, help="width of all images (own)")
     parser.add_argument("--resize-height", type=int, default=0, help="height of all images (own)")
     parser.add_argument(
@@ -58,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed if args.shuffle else None,
         size=size if min(size) > 0 else None,
         check_size=args.check_size,
+        backend=BACKENDS[args.backend],
         encode=args.encode_type if args.encoded or args.encode_type else None,
     )
     with counted("images") as progress:

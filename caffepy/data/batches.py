@@ -44,8 +44,8 @@ class Block(NamedTuple):
 class Collection(Protocol[T]):
     """What a stream goes through, epoch after epoch: records, or the files that a list names."""
 
-    def __len__(self) -> int:
-        """How many items an epoch has."""
+    def epoch(self, number: int) -> int:
+        """In which epoch the item of a number is, or would be; the first is 0."""
 
     def items(self, start: int, step: int) -> Iterator[T]:
         """Every `step`th item from number `start` on; without end."""
@@ -75,7 +75,7 @@ class Stream(Generic[T]):
 
     def epoch(self, position: int) -> int:
         """In which epoch the item at a position is, or would be; the first is 0."""
-        return (self.skip + position) // len(self.collection)
+        return self.collection.epoch(self.skip + position)
 
 
 class Batch(NamedTuple):

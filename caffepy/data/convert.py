@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from caffepy.data.ahead import begin_ahead
+from caffepy.data.database import Writer, create_database
 from caffepy.data.datum import encoded_datum, to_datum
 from caffepy.data.image_list import Entry, read_list
 from caffepy.data.images import (
@@ -22,8 +23,8 @@ from caffepy.data.images import (
     read_file,
     resize,
 )
-from caffepy.data.lmdb import LMDBWriter, check_key
 from caffepy.errors import DataError
+from caffepy.proto import DataParameter
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Options:
     size: tuple[int, int] | None = None
     check_size: bool = False
     encode: str | None = None
+    backend: DataParameter.DB = DataParameter.LMDB
 
 
 @dataclass
@@ -91,7 +93,7 @@ def convert(
     options: Options,
     progress: Callable[[int, int], None] = silent,
 ) -> Summary:
-    """Store the images of a list in a new LMDB, in the list's order, decoding on all cores.
+    """Store the images of a list in a new database, in the list's order, decoding on all cores.
 
     `root` is put before each name as it is. Keys are `00000012_name`, the number being that of the
     line, from 0, or of the place after shuffling: images that cannot be read leave holes.
@@ -102,13 +104,16 @@ def convert(
     """
     check_options(options)
     keyed = keys(read_list(listing), options.seed)
+    database = create_database(target, options.backend)
+    for key, _ in keyed:
+        database.check(key)
     summary = Summary()
 
     def work(item: tuple[bytes, Entry]) -> Made:
         _, entry = item
         return make(root + entry.name, entry.label, options)
 
-    with LMDBWriter(target) as writer, closing(begin_ahead(work, keyed, AHEAD)) as begun:
+    with database as writer, closing(begin_ahead(work, keyed, AHEAD)) as begun:
         logger.info("A total of %d images.", len(keyed))
         for done, ((key, entry), made) in enumerate(begun, 1):
             store(Task(key, entry, made), writer, options, summary)
@@ -138,16 +143,13 @@ def keys(entries: list[Entry], seed: int | None) -> list[tuple[bytes, Entry]]:
         logger.info("Shuffling data")
         random.Random(seed).shuffle(entries)
         numbers = range(len(entries))
-    keyed = [
+    return [
         (os.fsencode(f"{number:08d}_{entry.name}"), entry)
         for number, entry in zip(numbers, entries, strict=True)
     ]
-    for key, _ in keyed:
-        check_key(key)
-    return keyed
 
 
-def store(task: Task, writer: LMDBWriter, options: Options, summary: Summary) -> None:
+def store(task: Task, writer: Writer, options: Options, summary: Summary) -> None:
     """Put one record into the database, or into the summary why it could not be made."""
     name = task.entry.name
     try:

@@ -49,6 +49,10 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def epoch(self, number: int) -> int:
+        """In which epoch the image of a number is; the first is 0."""
+        return number // len(self.entries)
+
     def items(self, start: int, step: int) -> Iterator[Entry]:
         """Every `step`th image from number `start` on, epoch after epoch; without end."""
         while True:

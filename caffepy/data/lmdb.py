@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import shutil
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
@@ -13,10 +11,11 @@ from itertools import repeat
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import lmdb
 
+from caffepy.data.folder import Record, check_free, find_backend, new_folder
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 
@@ -41,17 +40,6 @@ class Shared:
     users: int = 0
 
 
-class Record(NamedTuple):
-    """One value of a database, and where it stands; str() of it names it in messages."""
-
-    database: str
-    key: bytes
-    value: bytes
-
-    def __str__(self) -> str:
-        return f"{self.database}: record {os.fsdecode(self.key)!r}"
-
-
 class LMDB:
     """A database, read-only; opened when first used, so that it can be sent to other processes.
 
@@ -67,6 +55,10 @@ class LMDB:
 
     def __len__(self) -> int:
         return self._count
+
+    def epoch(self, number: int) -> int:
+        """How often the records have ended before the one of this number; the first epoch is 0."""
+        return number // len(self)
 
     @cached_property
     def _count(self) -> int:
@@ -123,19 +115,6 @@ def forward(cursor: "lmdb.Cursor[bytes]", steps: int) -> None:
             cursor.first()
 
 
-def find_backend(path: str | PathLike[str]) -> DataParameter.DB:
-    """Which kind of database a folder holds; DataError where it holds none."""
-    folder = Path(path)
-    if not folder.is_dir():
-        what = "is a file; give the database's folder" if folder.exists() else "no such database"
-        raise DataError(f"{path}: {what}")
-    if (folder / "data.mdb").exists():
-        return DataParameter.LMDB
-    if (folder / "CURRENT").exists():
-        return DataParameter.LEVELDB
-    raise DataError(f"{path}: not a database: neither data.mdb (LMDB) nor CURRENT (LevelDB) in it")
-
-
 def open_environment(path: str) -> tuple[FileKey, Shared]:
     """The process's one read-only environment of a database; DataError where it is unusable."""
     if find_backend(path) != DataParameter.LMDB:
@@ -175,14 +154,6 @@ def _check_whole(path: str, size: int, environment: lmdb.Environment) -> None:
         raise DataError(f"{path}: an empty database: it holds no records")
 
 
-def check_key(key: bytes) -> None:
-    """Raise DataError for a key that LMDB does not take."""
-    if not 0 < len(key) <= LONGEST_KEY:
-        raise DataError(
-            f"key {os.fsdecode(key)!r} has {len(key)} bytes; LMDB takes 1 to {LONGEST_KEY}"
-        )
-
-
 class LMDBWriter:
     """Writes a new database: `with LMDBWriter(path) as writer: writer.put(key, value)`.
 
@@ -194,38 +165,34 @@ class LMDBWriter:
         self.path = Path(path)
         self._held: list[tuple[bytes, bytes]] = []
         self._bytes = 0
-        if self.path.exists() or self.path.is_symlink():
-            raise DataError(f"{self.path}: exists already; remove it, or give another name")
-        if not self.path.absolute().parent.is_dir():
-            raise DataError(f"{self.path}: there is no folder {str(self.path.parent)!r}")
+        check_free(path)
 
     def __enter__(self) -> Self:
-        try:
-            self._folder = Path(
-                tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.absolute().parent)
-            )
-            (self._folder / "db").mkdir()
-        except OSError as error:
-            raise DataError(f"{self.path}: {error.strerror}") from error
-        self._environment = lmdb.open(
-            str(self._folder / "db"), map_size=FIRST_MAP, sync=False, mode=0o666
-        )
+        with contextlib.ExitStack() as stack:
+            folder = str(stack.enter_context(new_folder(self.path)))
+            self._environment = lmdb.open(folder, map_size=FIRST_MAP, sync=False, mode=0o666)
+            stack.push(self._finish)
+            self._stack = stack.pop_all()
         return self
+
+    def check(self, key: bytes) -> None:
+        """Raise DataError for a key that LMDB does not take."""
+        if not 0 < len(key) <= LONGEST_KEY:
+            raise DataError(
+                f"key {os.fsdecode(key)!r} has {len(key)} bytes; LMDB takes 1 to {LONGEST_KEY}"
+            )
 
     def put(self, key: bytes, value: bytes) -> None:
         """Add a record; its key is not in the database yet."""
-        check_key(key)
+        self.check(key)
         self._held.append((key, value))
         self._bytes += len(value)
         if len(self._held) >= RECORDS_HELD or self._bytes >= BYTES_HELD:
             self._commit()
 
     def _commit(self) -> None:
-        try:
-            while not self._fits():
-                self._environment.set_mapsize(2 * self._environment.info()["map_size"])
-        except lmdb.Error as error:
-            raise DataError(f"{self.path}: cannot be written: {error}") from error
+        while not self._fits():
+            self._environment.set_mapsize(2 * self._environment.info()["map_size"])
         self._held.clear()
         self._bytes = 0
 
@@ -236,25 +203,24 @@ class LMDBWriter:
                 cursor.putmulti(self._held)
         except lmdb.MapFullError:
             return False
+        except lmdb.Error as error:
+            raise DataError(f"{self.path}: cannot be written: {error}") from error
         return True
 
-    def _finish(self) -> None:
-        self._commit()
-        self._environment.sync(True)
-        self._environment.close()
-        (self._folder / "db").rename(self.path)
+    def _finish(self, kind: type[BaseException] | None, *_details: object) -> None:
+        try:
+            if kind is None:
+                self._commit()
+                self._environment.sync(True)
+        except lmdb.Error as error:
+            raise DataError(f"{self.path}: cannot be written: {error}") from error
+        finally:
+            self._environment.close()
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        except (OSError, lmdb.Error) as error:
-            raise DataError(f"{self.path}: cannot be written: {error}") from error
-        finally:
-            self._environment.close()
-            shutil.rmtree(self._folder)
+        self._stack.__exit__(kind, error, traceback)

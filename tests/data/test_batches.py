@@ -13,7 +13,8 @@ from torch import Tensor
 
 from caffepy.data.batches import Batches, Stream
 from caffepy.data.datum import to_datum
-from caffepy.data.lmdb import LMDB, Record
+from caffepy.data.folder import Record
+from caffepy.data.lmdb import LMDB
 from caffepy.data.records import Records
 from caffepy.data.transform import Transform
 from caffepy.errors import DataError

@@ -96,7 +96,7 @@ def write_images(folder: Path) -> None:
 
 
 def make_lists(folder: Path) -> subprocess.CompletedProcess[str]:
-    script = [sys.executable, CIFAR / "make_lists.py", "images"]
+    script: list[str | Path] = [sys.executable, CIFAR / "make_lists.py", "images"]
     return subprocess.run(script, cwd=folder, check=False, capture_output=True, text=True)
 
 

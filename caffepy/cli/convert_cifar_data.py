@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from caffepy.data.cifar import convert_cifar
+from caffepy.data.database import BACKENDS
 
 EPILOG = """\
 example:
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("source", metavar="INPUT_FOLDER", type=Path, help="the batches' folder")
     parser.add_argument("target", metavar="OUTPUT_FOLDER", type=Path, help="the databases' folder")
-    parser.add_argument("kind", metavar="DB_TYPE", choices=["lmdb"], help="kind of database: lmdb")
+    parser.add_argument("kind", metavar="DB_TYPE", choices=sorted(BACKENDS), help="lmdb or leveldb")
 
 
 def run(args: argparse.Namespace) -> int:

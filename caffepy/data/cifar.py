@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from caffepy.data.lmdb import LMDBWriter
+from caffepy.data.database import BACKENDS, create_database
 from caffepy.errors import DataError
 from caffepy.proto import Datum
 
@@ -23,7 +23,7 @@ TEST = ["test_batch.bin"]
 def convert_cifar(folder: Path, target: Path, kind: str) -> None:
     """Store five batches and one in the new databases cifar10_train_KIND and cifar10_test_KIND.
 
-    Keys are the images' numbers, `00012`. The channels stay in the files' order, red first, as
+    KIND is "lmdb" or "leveldb". Keys are the images' numbers, `00012`. The channels stay in the files' order, red first, as
     Caffe stores them. DataError, and no database, where a batch is missing, cut short or holds a
     label that is no class, or a database exists.
 
@@ -32,7 +32,8 @@ def convert_cifar(folder: Path, target: Path, kind: str) -> None:
     for name in [*TRAIN, *TEST]:
         check_batch(folder / name)
     train, test = (target / f"cifar10_{part}_{kind}" for part in ("train", "test"))
-    with LMDBWriter(train) as writer, LMDBWriter(test) as test_writer:
+    backend = BACKENDS[kind]
+    with create_database(train, backend) as writer, create_database(test, backend) as test_writer:
         logger.info("Writing Training data")
         for number, name in enumerate(TRAIN):
             logger.info("Training Batch %d", number + 1)

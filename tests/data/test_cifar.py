@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from caffepy.data.cifar import RECORD, RECORDS, TEST, TRAIN, check_batch, convert_cifar
-from caffepy.data.lmdb import LMDB
+from caffepy.data.database import BACKENDS, open_database
 from caffepy.errors import DataError
 from caffepy.proto import Datum
 
@@ -29,16 +29,17 @@ def write_image(path: Path, index: int, label: int) -> bytes:
     return pixels
 
 
-def test_images_keep_their_order_and_their_bytes(batches: Path) -> None:
+@pytest.mark.parametrize("kind", ["lmdb", pytest.param("leveldb", marks=pytest.mark.slow)])
+def test_images_keep_their_order_and_their_bytes(batches: Path, kind: str) -> None:
     first = write_image(batches / "data_batch_1.bin", 0, 6)
     later = write_image(batches / "data_batch_3.bin", 17, 9)
     tested = write_image(batches / "test_batch.bin", 9_999, 2)
     (batches / "out").mkdir()
 
-    convert_cifar(batches, batches / "out", "lmdb")
+    convert_cifar(batches, batches / "out", kind)
 
-    train = LMDB(batches / "out/cifar10_train_lmdb")
-    test = LMDB(batches / "out/cifar10_test_lmdb")
+    train = open_database(batches / f"out/cifar10_train_{kind}", BACKENDS[kind])
+    test = open_database(batches / f"out/cifar10_test_{kind}", BACKENDS[kind])
     assert (len(train), len(test)) == (50_000, 10_000)
     for database, key, pixels, label in [
         (train, b"00000", first, 6),

@@ -21,11 +21,20 @@ from caffepy.proto import SolverState
 from caffepy.proto.arrays import to_blob
 from caffepy.solver import report
 from caffepy.solver.divergence import diagnose, moment
-from caffepy.solver.setup import complete, make_test_nets, make_train_net, sow, weight_files
+from caffepy.solver.setup import (
+    complete,
+    make_test_nets,
+    make_train_net,
+    sow,
+    watched,
+    weight_files,
+)
 from caffepy.solver.snapshot import (
     capture,
     check_finite,
     find_weights,
+    keep_plateau,
+    kept_plateau,
     read_history,
     read_state,
     recall,
@@ -89,6 +98,7 @@ class Solver:
         self.net, self.copied = make_train_net(file, make, files, level, stages)
         self.test_nets = make_test_nets(file, make, files, self.net)
         self.updater = Updater(self.param, self.net.learnable)
+        self._watched = watched(file, self.test_nets)
         self.iter = 0
         self.stopping = False
         self.progress: Callable[[int, int, float, float], None] | None = None
@@ -145,6 +155,8 @@ class Solver:
             if self.stopping:
                 return
         self._losses.append(self._forward_backward())
+        if self._watched is None:
+            self.updater.plateau.value = self.smoothed_loss
         if self._due(self.param.display):
             self._display()
         rate = self.apply_update()
@@ -185,7 +197,7 @@ class Solver:
         """Move the parameters by their gradients, and return the learning rate of this iteration."""
         rate = self.updater.rate(self.iter)
         if self._due(self.param.display):
-            log.info(report.rate(self.iter, rate))
+            log.info(self.updater.line(self.iter, rate))
         self.updater.update(rate, self.iter)
         self.iter += 1
         return rate
@@ -215,6 +227,9 @@ class Solver:
         if self.param.test_compute_loss:
             log.info(report.test_loss(float(loss / batches)))
         means = {name: total / batches for name, total in sums.items()}
+        if self._watched is not None and self._watched.net == index:
+            mean = float(means[self.param.plateau_output].mean())
+            self.updater.plateau.value = self._watched.sign * mean
         values = report.elements(net.outputs, means)
         for line in report.output_lines("Test", values, net.loss_weights):
             log.info(line)
@@ -246,6 +261,7 @@ class Solver:
             history=[to_blob(tensor.cpu().numpy()) for tensor in self.updater.history],
             run=capture(places, self._losses, self.seed, self.device),
         )
+        keep_plateau(self.updater.plateau, state.run)
         prefix, diffs = self.param.snapshot_prefix, self.param.snapshot_diff
         write_snapshot(self.net, state, prefix, diffs=diffs)
 
@@ -265,6 +281,7 @@ class Solver:
             tensor.copy_(restored)
         self.iter = state.iter
         self.updater.current_step = state.current_step
+        self.updater.plateau = kept_plateau(state)
         if state.HasField("run"):
             self.seed = state.run.random_seed
             self._restored_losses = list(state.run.losses)

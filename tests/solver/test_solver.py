@@ -184,6 +184,48 @@ def test_progress_hears_of_every_update() -> None:
     assert all(math.isfinite(loss) for _, _, loss, _ in heard)
 
 
+@pytest.mark.parametrize("output", ["", "accuracy", "loss"])
+def test_plateau_goes_on_after_a_snapshot_as_if_unbroken(
+    output: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    listen(caplog)
+    settings = f"""lr_policy: 'plateau' gamma: 0.5 plateau_winsize: 4 plateau_winsize: 3
+        base_lr: 3 test_iter: 2 test_interval: 2 display: 1 {f"plateau_output: '{output}'" * bool(output)}"""
+    path = write_training(settings)
+    unbroken = Solver(path)
+    unbroken.step(5)
+    unbroken.snapshot()
+    bodies(caplog)
+    unbroken.step(19)
+    expected = [line for line in bodies(caplog) if "Plateau" in line or ", lr = " in line]
+    assert [line for line in expected if "step = 2" in line]
+    assert [line for line in expected if line.endswith(", lr = 0.75")]
+
+    resumed = Solver(path, snapshot="tiny_iter_5.solverstate")
+    bodies(caplog)
+    resumed.step(19)
+
+    got = [line for line in bodies(caplog) if "Plateau" in line or ", lr = " in line]
+    assert got == expected
+    assert all(map(torch.equal, blobs(resumed), blobs(unbroken)))
+
+
+def test_plateau_watches_a_test_by_its_mean(caplog: pytest.LogCaptureFixture) -> None:
+    listen(caplog)
+    settings = "test_iter: 3 test_interval: 2 lr_policy: 'plateau' gamma: 0.5 plateau_winsize: 4"
+    solver = Solver(write_training(f"{settings} plateau_output: 'accuracy' display: 1"))
+    solver.step(9)
+
+    least, shown = math.inf, {}
+    for line in bodies(caplog):
+        if "accuracy = " in line:
+            least = min(least, -float(line.split("accuracy = ")[1]))
+        elif "current minimum_loss" in line:
+            shown[float(line.split(" = ")[1])] = least
+    assert shown
+    assert list(shown) == pytest.approx(list(shown.values()), rel=1e-5)
+
+
 def ask_at(solver: Solver, iteration: int, *actions: Action) -> None:
     """Let these be asked of the solver after so many updates."""
 

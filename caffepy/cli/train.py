@@ -50,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_state(parser, "train net")
     add_pool_norm_order(parser)
     parser.add_argument(
+        "--on-nan",
+        choices=("stop", "continue"),
+        default="stop",
+        help="when the loss is nan or infinite: stop with an error that names the layer (default), "
+        "or train on, as Caffe does",
+    )
+    parser.add_argument(
         "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
     )
     parser.add_argument(
@@ -81,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         device=device,
         level=args.level,
         stages=args.stage,
+        on_nan=args.on_nan,
     )
     show(file, solver)
     effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}

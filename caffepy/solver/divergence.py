@@ -1,5 +1,6 @@
 """What to tell when the loss is no number any more."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -45,3 +46,8 @@ def diagnose(net: Net, since: Moment, batches: int, seed: int) -> str:
         "each blob was finite when the same batch ran once more; lower base_lr, or set "
         "clip_gradients"
     )
+
+
+def last_good(snapshot: str | Path | None) -> str:
+    """Where a training that went wrong can go on from."""
+    return f"the last snapshot is {snapshot}" if snapshot else "no snapshot was written"

@@ -68,8 +68,8 @@ def digest(path: str | Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def write_snapshot(net: Net, state: SolverState, prefix: str, *, diffs: bool) -> None:
-    """Write the blobs of a net, and last the state that names their file.
+def write_snapshot(net: Net, state: SolverState, prefix: str, *, diffs: bool) -> str:
+    """Write the blobs of a net, and last the state that names their file; returns the state's.
 
     SnapshotError where a file cannot be written.
     """
@@ -80,6 +80,7 @@ def write_snapshot(net: Net, state: SolverState, prefix: str, *, diffs: bool) ->
     state.run.weights_sha256 = digest(state.learned_net)
     log.info("Snapshotting solver state to binary proto file %s.solverstate", stem)
     write_binary(f"{stem}.solverstate", state)
+    return f"{stem}.solverstate"
 
 
 def check_finite(learnable: Sequence[Learnable], iteration: int) -> None:

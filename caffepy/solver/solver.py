@@ -8,19 +8,22 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from caffepy.errors import SolverError
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.net.build import build_net
+from caffepy.net.debug import debugging, debugging_update
 from caffepy.net.net import Net
 from caffepy.net.place import Place, place_of
 from caffepy.net.weights import copy_weights
 from caffepy.proto import SolverState
 from caffepy.proto.arrays import to_blob
 from caffepy.solver import report
-from caffepy.solver.divergence import diagnose, moment
+from caffepy.solver.divergence import Moment, diagnose, last_good, moment
 from caffepy.solver.setup import (
     complete,
     make_test_nets,
@@ -63,6 +66,8 @@ class Solver:
         device: where the nets run.
         level, stages: of the train net's state, for layers with rules.
         build: makes a net of a graph, as `build_net` does.
+        on_nan: what follows a loss that is nan or infinite; "continue" is Caffe's way: to train on,
+            and to write snapshots of what comes of it.
 
     net, test_nets: the test nets share the train net's blobs. param: the settings. iter: how many
     updates were made. updater: the rate, the rule and its history. copied: what each file of
@@ -86,6 +91,7 @@ class Solver:
         level: int = 0,
         stages: Sequence[str] = (),
         build: Callable[..., Net] = build_net,
+        on_nan: Literal["stop", "continue"] = "stop",
     ) -> None:
         file = source if isinstance(source, SolverFile) else read_solver(source)
         self.param = complete(file)
@@ -98,6 +104,8 @@ class Solver:
         self.net, self.copied = make_train_net(file, make, files, level, stages)
         self.test_nets = make_test_nets(file, make, files, self.net)
         self.updater = Updater(self.param, self.net.learnable)
+        self.on_nan = on_nan
+        self._last_snapshot = snapshot
         self._watched = watched(file, self.test_nets)
         self.iter = 0
         self.stopping = False
@@ -171,17 +179,32 @@ class Solver:
         """The mean loss of iter_size batches, whose gradients add up."""
         before = moment(self.net)
         self.net.zero_diffs()
-        total = self.net.forward_backward()
+        total = self._pass()
         for _ in range(1, self.param.iter_size):
-            total = total + self.net.forward_backward()
+            total = total + self._pass()
         loss = float(total / self.param.iter_size)
         if not math.isfinite(loss):
+            self._diverge(loss, before)
+        return loss
+
+    @property
+    def _debugs(self) -> bool:
+        return self.param.debug_info and self._due(self.param.display)
+
+    def _pass(self) -> Tensor:
+        with debugging(self.net, on=self._debugs, backward=True):
+            return self.net.forward_backward()
+
+    def _diverge(self, loss: float, before: Moment) -> None:
+        what = f"iteration {self.iter}: the loss is {report.number(loss)}"
+        if self.on_nan == "stop":
             where = diagnose(self.net, before, self.param.iter_size, self.seed)
             raise SolverError(
-                f"iteration {self.iter}: the loss is {report.number(loss)}, so training stops; "
-                f"{where} (base_lr is {report.number(self.param.base_lr)})"
+                f"{what}, so training stops; {where} (base_lr is "
+                f"{report.number(self.param.base_lr)}); {last_good(self._last_snapshot)}"
             )
-        return loss
+        if all(map(math.isfinite, self._losses)):  # else it has been said
+            log.warning("%s, and training goes on, as it was asked to", what)
 
     def _display(self) -> None:
         now = time.perf_counter()
@@ -198,7 +221,8 @@ class Solver:
         rate = self.updater.rate(self.iter)
         if self._due(self.param.display):
             log.info(self.updater.line(self.iter, rate))
-        self.updater.update(rate, self.iter)
+        with debugging_update(self.net.learnable, on=self._debugs):
+            self.updater.update(rate, self.iter)
         self.iter += 1
         return rate
 
@@ -222,7 +246,8 @@ class Solver:
             if self.stopping:
                 log.info("Test interrupted.")
                 return
-            loss = loss + net.evaluate()
+            with debugging(net, on=self.param.debug_info):
+                loss = loss + net.evaluate()
             sums = {name: total + net.tops[name] for name, total in sums.items()}
         if self.param.test_compute_loss:
             log.info(report.test_loss(float(loss / batches)))
@@ -252,7 +277,8 @@ class Solver:
         Raises:
             SnapshotError: a file cannot be written, or a parameter is nan or infinite.
         """
-        check_finite(self.net.learnable, self.iter)
+        if self.on_nan == "stop":
+            check_finite(self.net.learnable, self.iter)
         tests = self._test_start or [place_of(net) for net in self.test_nets]
         places = [place_of(self.net), *tests]
         state = SolverState(
@@ -263,7 +289,7 @@ class Solver:
         )
         keep_plateau(self.updater.plateau, state.run)
         prefix, diffs = self.param.snapshot_prefix, self.param.snapshot_diff
-        write_snapshot(self.net, state, prefix, diffs=diffs)
+        self._last_snapshot = write_snapshot(self.net, state, prefix, diffs=diffs)
 
     def restore(self, path: str | Path) -> None:
         """Go on from a .solverstate and the weights it names, beside it or where they were written.

@@ -99,6 +99,28 @@ def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], fold
 
 
 @pytest.mark.parametrize(
+    ("flags", "status", "last"),
+    [
+        pytest.param([], 1, None, id="stop"),
+        pytest.param(["--on-nan", "continue"], 0, "tiny_iter_10", id="continue"),
+    ],
+)
+def test_what_diverges_stops_or_goes_on(
+    flags: list[str], status: int, last: str | None, folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    solver = folder / "solver.prototxt"
+    solver.write_text(solver.read_text().replace("base_lr: 2", "base_lr: 1e30 weight_decay: 1"))
+
+    assert main(["train", "-solver", "solver.prototxt", *flags]) == status
+
+    err = capsys.readouterr().err
+    assert re.search(r"iteration \d: the loss is -?(nan|inf)", err)
+    assert ("which layer 'ip' makes; lower base_lr" in err) is (status == 1)
+    assert snapshots(folder) == ([last] if last else [])
+
+
+@pytest.mark.parametrize(
     ("argv", "message"),
     [
         pytest.param([], "Need a solver definition to train.", id="no solver"),

@@ -56,7 +56,7 @@ def learning_rate(param: SolverParameter, i: int, step: int) -> float:
         return (
             param.rampup_lr + (param.base_lr - param.rampup_lr) * (i / param.rampup_interval) ** 2
         )
-    share = {
+    share: dict[str, float] = {
         "fixed": 1.0,
         "step": param.gamma ** (i // max(param.stepsize, 1)),
         "exp": param.gamma**i,

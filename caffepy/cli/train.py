@@ -11,7 +11,7 @@ from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.state import add_state
-from caffepy.cli.weights import log_copies
+from caffepy.cli.weights import log_start
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.proto import SolverParameter
 
@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
     from caffepy.cli.progress import progress
     from caffepy.pycaffe import install
+    from caffepy.solver.setup import weight_files
     from caffepy.solver.solver import Solver
 
     install()
@@ -91,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         on_nan=args.on_nan,
     )
     show(file, solver)
+    log_start(solver.net, weight_files(args.weights or file.param.weights), solver.copied)
     effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}
     log.info("Starting Optimization")
     with signals(solver, effects), progress(solver):
@@ -112,7 +114,6 @@ def show(file: SolverFile, solver: "Solver") -> None:
     problems = [*file.problems, *(problem for net in nets for problem in net.graph.problems)]
     for problem in dict.fromkeys(problems):
         log.warning("%s", problem)
-    log_copies(solver.copied)
 
 
 @contextmanager

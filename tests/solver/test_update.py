@@ -11,7 +11,7 @@ from caffepy.proto import ParamSpec, SolverParameter
 from caffepy.solver.solver import Solver
 from caffepy.solver.update import Updater, group
 from tests.solver.naive import naive_training
-from tests.solver.tiny import bodies, listen, write_training
+from tests.solver.tiny import blobs, bodies, listen, write_training
 
 TYPES = {
     "SGD": "momentum: 0.9",
@@ -226,3 +226,36 @@ def test_with_snapshot_diff_the_deltas_are_left_where_the_gradients_were() -> No
 
     assert entries[0].param.grad.item() == pytest.approx(0.5 * 0.9 + 0.5)
     assert entries[1].param.grad is None
+
+
+DEEP = """
+layer { name: "first" type: "InnerProduct" bottom: "data" top: "data2"
+        param { lr_mult: 0 } param { lr_mult: 0 decay_mult: 3 }
+        inner_product_param { num_output: 5 weight_filler { type: "xavier" }
+                              bias_filler { value: 0.5 } } }
+"""
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("forced", [False, True], ids=["", "force_backward"])
+@pytest.mark.parametrize("kind", TYPES)
+def test_what_is_frozen_stays_as_it_is(kind: str, forced: bool) -> None:
+    path = write_training(f"type: '{kind}' {TYPES[kind]} weight_decay: 0.5 iter_size: 2", drop=DEEP)
+    net = Path("net.prototxt")
+    text = net.read_text().replace('bottom: "data" top: "ip"', 'bottom: "data2" top: "ip"')
+    net.write_text(f"force_backward: {str(forced).lower()}\n{text}")
+    solver = Solver(path)
+    before = blobs(solver)
+
+    solver.step(3)
+
+    after = blobs(solver)
+    assert [torch.equal(*pair) for pair in zip(before, after, strict=True)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    gradients = [entry.param.grad is not None for entry in solver.net.learnable]
+    assert gradients == [forced, forced, True, True]
+    assert all(forced or not h.any() for h in solver.updater.history[:2])

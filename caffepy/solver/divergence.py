@@ -1,6 +1,5 @@
 """What to tell when the loss is no number any more."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -48,6 +47,10 @@ def diagnose(net: Net, since: Moment, batches: int, seed: int) -> str:
     )
 
 
-def last_good(snapshot: str | Path | None) -> str:
-    """Where a training that went wrong can go on from."""
-    return f"the last snapshot is {snapshot}" if snapshot else "no snapshot was written"
+def last_good(iteration: int | None) -> str:
+    """Where a training that went wrong can go on from: its last snapshot."""
+    return (
+        "no snapshot was written"
+        if iteration is None
+        else f"the last snapshot is that of iteration {iteration}"
+    )

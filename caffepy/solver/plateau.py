@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caffepy.graph.graph import Graph
+from caffepy.proto import RunState, SolverState
 
 
 @dataclass
@@ -34,11 +35,27 @@ class Plateau:
         return current_step
 
 
+def keep_plateau(plateau: Plateau, run: RunState) -> None:
+    """Enter how far the plateau policy is, where it has seen anything."""
+    if plateau.best < math.inf:
+        run.plateau_best, run.plateau_since = plateau.best, plateau.since
+
+
+def kept_plateau(state: SolverState) -> Plateau:
+    """How far the plateau policy was; without a word of it, it starts watching at the state."""
+    if state.run.HasField("plateau_best"):
+        return Plateau(best=state.run.plateau_best, since=state.run.plateau_since)
+    if state.HasField("minimum_loss"):
+        return Plateau(best=state.minimum_loss, since=state.iter_last_event)
+    return Plateau(since=state.iter)
+
+
 def sign(graph: Graph, output: str) -> int:
     """What makes an output of a test one of which less is better: 1 for a loss, else -1.
 
-    A loss is what counts in the net's objective, or a blob of a layer whose type ends in Loss; all
-    else, such as an accuracy, is better when it is larger.
+    A loss is what training minimises: an output with a positive loss weight, or without one, of a
+    type whose name ends in Loss. All else, such as an accuracy, is better when it is larger.
     """
-    makers = [node.param.type for node in graph.nodes if output in node.param.top]
-    return 1 if output in graph.loss_weights or makers[-1].endswith("Loss") else -1
+    weight = graph.loss_weights.get(output, 0.0)
+    maker = [node.param.type for node in graph.nodes if output in node.param.top][-1]
+    return 1 if weight > 0 or (weight == 0 and maker.endswith("Loss")) else -1

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,7 +26,6 @@ from caffepy.proto import (
 )
 from caffepy.proto.arrays import blob_shape, to_array, to_blob
 from caffepy.proto.files import is_hdf5, read_binary, write_binary
-from caffepy.solver.plateau import Plateau
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +66,8 @@ def digest(path: str | Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def write_snapshot(net: Net, state: SolverState, prefix: str, *, diffs: bool) -> str:
-    """Write the blobs of a net, and last the state that names their file; returns the state's.
+def write_snapshot(net: Net, state: SolverState, prefix: str, *, diffs: bool) -> None:
+    """Write the blobs of a net, and last the state that names their file.
 
     SnapshotError where a file cannot be written.
     """
@@ -80,7 +78,6 @@ def write_snapshot(net: Net, state: SolverState, prefix: str, *, diffs: bool) ->
     state.run.weights_sha256 = digest(state.learned_net)
     log.info("Snapshotting solver state to binary proto file %s.solverstate", stem)
     write_binary(f"{stem}.solverstate", state)
-    return f"{stem}.solverstate"
 
 
 def check_finite(learnable: Sequence[Learnable], iteration: int) -> None:
@@ -204,21 +201,6 @@ def recall(run: RunState, net: Net, test_nets: Sequence[Net], device: torch.devi
         torch.cuda.set_rng_state(_state(run.device_rng_state), device)
     elif device.type == "cuda" or run.HasField("device_rng_state"):
         log.warning("The snapshot is of another kind of device: what is random is drawn anew")
-
-
-def keep_plateau(plateau: Plateau, run: RunState) -> None:
-    """Enter how far the plateau policy is, where it has seen anything."""
-    if plateau.best < math.inf:
-        run.plateau_best, run.plateau_since = plateau.best, plateau.since
-
-
-def kept_plateau(state: SolverState) -> Plateau:
-    """How far the plateau policy was; without a word of it, it starts watching at the state."""
-    if state.run.HasField("plateau_best"):
-        return Plateau(best=state.run.plateau_best, since=state.run.plateau_since)
-    if state.HasField("minimum_loss"):
-        return Plateau(best=state.minimum_loss, since=state.iter_last_event)
-    return Plateau(since=state.iter)
 
 
 def _listed(place: Place) -> NetPositions:

@@ -24,6 +24,7 @@ from caffepy.proto import SolverState
 from caffepy.proto.arrays import to_blob
 from caffepy.solver import report
 from caffepy.solver.divergence import Moment, diagnose, last_good, moment
+from caffepy.solver.plateau import keep_plateau, kept_plateau
 from caffepy.solver.setup import (
     complete,
     make_test_nets,
@@ -36,8 +37,6 @@ from caffepy.solver.snapshot import (
     capture,
     check_finite,
     find_weights,
-    keep_plateau,
-    kept_plateau,
     read_history,
     read_state,
     recall,
@@ -105,7 +104,7 @@ class Solver:
         self.test_nets = make_test_nets(file, make, files, self.net)
         self.updater = Updater(self.param, self.net.learnable)
         self.on_nan = on_nan
-        self._last_snapshot = snapshot
+        self._last_snapshot: int | None = None
         self._watched = watched(file, self.test_nets)
         self.iter = 0
         self.stopping = False
@@ -289,7 +288,8 @@ class Solver:
         )
         keep_plateau(self.updater.plateau, state.run)
         prefix, diffs = self.param.snapshot_prefix, self.param.snapshot_diff
-        self._last_snapshot = write_snapshot(self.net, state, prefix, diffs=diffs)
+        write_snapshot(self.net, state, prefix, diffs=diffs)
+        self._last_snapshot = self.iter
 
     def restore(self, path: str | Path) -> None:
         """Go on from a .solverstate and the weights it names, beside it or where they were written.
@@ -305,7 +305,7 @@ class Solver:
         log.info("SGDSolver: restoring history")
         for tensor, restored in zip(self.updater.history, history, strict=True):
             tensor.copy_(restored)
-        self.iter = state.iter
+        self.iter = self._last_snapshot = state.iter
         self.updater.current_step = state.current_step
         self.updater.plateau = kept_plateau(state)
         if state.HasField("run"):

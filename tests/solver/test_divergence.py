@@ -78,5 +78,5 @@ def test_runs_the_same_batch_from_the_same_state_of_an_lstm() -> None:
 
 
 def test_tells_where_to_go_on_from() -> None:
-    assert last_good("a_iter_5.solverstate") == "the last snapshot is a_iter_5.solverstate"
+    assert last_good(0) == "the last snapshot is that of iteration 0"
     assert last_good(None) == "no snapshot was written"

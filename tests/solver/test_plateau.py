@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from caffepy.solver.plateau import Plateau, sign
+from caffepy.proto import RunState, SolverState
+from caffepy.solver.plateau import Plateau, keep_plateau, kept_plateau, sign
 from tests.net.nets import graph_of
 
 
@@ -34,7 +35,8 @@ def test_it_is_ssds_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "expected"), [("accuracy", -1), ("loss", 1), ("silent", 1), ("score", -1)]
+    ("output", "expected"),
+    [("accuracy", -1), ("loss", 1), ("silent", 1), ("score", -1), ("gain", -1)],
 )
 def test_losses_are_better_when_smaller_and_all_else_when_larger(
     output: str, expected: int
@@ -46,6 +48,32 @@ def test_losses_are_better_when_smaller_and_all_else_when_larger(
         layer { name: "l" type: "SoftmaxWithLoss" bottom: "x" bottom: "y" top: "loss" }
         layer { name: "s" type: "SoftmaxWithLoss" bottom: "x" bottom: "y" top: "silent"
                 loss_weight: 0 }
+        layer { name: "g" type: "SoftmaxWithLoss" bottom: "x" bottom: "y" top: "gain"
+                loss_weight: -1 }
         layer { name: "p" type: "Softmax" bottom: "x" top: "score" }
     """)
     assert sign(graph, output) == expected
+
+
+def test_how_far_plateau_is_is_kept() -> None:
+    run = RunState()
+    keep_plateau(Plateau(value=0.7, best=-0.1, since=12), run)
+    state = SolverState(iter=20, run=run, minimum_loss=5, iter_last_event=1)
+    assert kept_plateau(state) == Plateau(best=-0.1, since=12)
+
+
+@pytest.mark.parametrize(
+    ("state", "plateau"),
+    [
+        pytest.param(SolverState(iter=20), Plateau(since=20), id="Caffe's"),
+        pytest.param(SolverState(iter=20, run=RunState()), Plateau(since=20), id="unused"),
+        pytest.param(
+            SolverState(iter=20, minimum_loss=0.5, iter_last_event=12),
+            Plateau(best=0.5, since=12),
+            id="SSD's",
+        ),
+    ],
+)
+def test_how_far_plateau_was_in_states_of_others(state: SolverState, plateau: Plateau) -> None:
+    keep_plateau(Plateau(), state.run)
+    assert kept_plateau(state) == plateau

@@ -7,17 +7,10 @@ import torch
 
 from caffepy.errors import ParseError, SnapshotError, WeightsError
 from caffepy.net.place import place_of
-from caffepy.proto import NetParameter, RunState, SolverParameter, SolverState
+from caffepy.proto import NetParameter, SolverParameter, SolverState
 from caffepy.proto.arrays import to_array
 from caffepy.proto.files import read_binary, write_binary
-from caffepy.solver.plateau import Plateau
-from caffepy.solver.snapshot import (
-    check_writable,
-    keep_plateau,
-    kept_plateau,
-    read_state,
-    snapshot_prefix,
-)
+from caffepy.solver.snapshot import check_writable, read_state, snapshot_prefix
 from caffepy.solver.solver import Solver
 from tests.solver.tiny import blobs, bodies, listen, write_training
 
@@ -311,27 +304,3 @@ def test_what_layers_carry_from_batch_to_batch_is_kept(
         }
         for name, buffers in state.items():
             assert all(torch.equal(buffers[key], expected[name][key]) for key in buffers)
-
-
-def test_how_far_plateau_is_is_kept() -> None:
-    run = RunState()
-    keep_plateau(Plateau(value=0.7, best=-0.1, since=12), run)
-    state = SolverState(iter=20, run=run, minimum_loss=5, iter_last_event=1)
-    assert kept_plateau(state) == Plateau(best=-0.1, since=12)
-
-
-@pytest.mark.parametrize(
-    ("state", "plateau"),
-    [
-        pytest.param(SolverState(iter=20), Plateau(since=20), id="Caffe's"),
-        pytest.param(SolverState(iter=20, run=RunState()), Plateau(since=20), id="unused"),
-        pytest.param(
-            SolverState(iter=20, minimum_loss=0.5, iter_last_event=12),
-            Plateau(best=0.5, since=12),
-            id="SSD's",
-        ),
-    ],
-)
-def test_how_far_plateau_was_in_states_of_others(state: SolverState, plateau: Plateau) -> None:
-    keep_plateau(Plateau(), state.run)
-    assert kept_plateau(state) == plateau

@@ -96,7 +96,7 @@ class Net(nn.Module):
 
     def objective(self, tops: Mapping[str, Tensor]) -> Tensor:
         """What training minimises: the sum of loss_weight times the sum of each weighted top."""
-        parts = [weight * tops[blob].sum() for blob, weight in self.loss_weights.items()]
+        parts = [weighted_sum(tops[blob], weight) for blob, weight in self.loss_weights.items()]
         return sum(parts[1:], parts[0]) if parts else torch.zeros(())
 
     def zero_diffs(self) -> None:
@@ -222,6 +222,12 @@ def run_layer(layer: Layer, bottoms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     if bottoms and bottoms[-1].device.type == "cpu" and not torch.compiler.is_compiling():
         layer.check(*bottoms)
     return as_tuple(layer(*bottoms))
+
+
+def weighted_sum(top: Tensor, weight: float) -> Tensor:
+    """weight times the sum of a top; a loss of weight 1, as nearly all are, is that itself."""
+    total = top.sum() if top.dim() else top
+    return total if weight == 1 else weight * total
 
 
 def channels_last(top: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
+from itertools import chain, islice, repeat
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ LONGEST_KEY = 511
 FIRST_MAP = 1 << 24
 RECORDS_HELD = 1000  # of an open transaction, as Caffe's tools commit
 BYTES_HELD = 1 << 26
+LOOK = 32  # records between two looks at whether somebody writes
 
 # LMDB forbids one process to open the same files twice, but two layers may read one database:
 # they share its environment for as long as one of them is there.
@@ -85,18 +86,26 @@ class LMDB:
         raise DataError(f"{self.path}: no record {os.fsdecode(key)!r}")
 
     def records(self, start: int = 0, step: int = 1) -> Iterator[Record]:
-        """Every `step`th record from number `start` on, beginning again at the end; endless."""
+        """Every `step`th record from number `start` on, beginning again at the end; endless.
+
+        DataError where another process writes to the database meanwhile: what is read is locked
+        against nobody, and its pages may be used again.
+        """
         with self._cursor() as cursor:
+            version = self._version()
             cursor.first()
             forward(cursor, start % len(self))
-            while step == 1:
-                for key, value in cursor.iternext():
+            items = chain.from_iterable(passes(cursor)) if step == 1 else strides(cursor, step)
+            while self._version() == version:
+                for key, value in islice(items, LOOK):
                     yield Record(self.path, key, value)
-                cursor.first()
-            while True:
-                key, value = cursor.item()
-                yield Record(self.path, key, value)
-                forward(cursor, step)
+            raise DataError(
+                f"{self.path}: was written to while it was read; start again when it is complete"
+            )
+
+    def _version(self) -> int:
+        """The number of the last change to the database."""
+        return self._open().info()["last_txnid"]
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator["lmdb.Cursor[bytes]"]:
@@ -121,6 +130,20 @@ def forward(cursor: "lmdb.Cursor[bytes]", steps: int) -> None:
     for _ in repeat(None, steps):
         if not cursor.next():
             cursor.first()
+
+
+def passes(cursor: "lmdb.Cursor[bytes]") -> Iterator[Iterator[tuple[bytes, bytes]]]:
+    """From where a cursor is to the last record, and then all records again and again."""
+    while True:
+        yield cursor.iternext()
+        cursor.first()
+
+
+def strides(cursor: "lmdb.Cursor[bytes]", step: int) -> Iterator[tuple[bytes, bytes]]:
+    """Every `step`th record from where a cursor is, beginning again at the end; endless."""
+    while True:
+        yield cursor.item()
+        forward(cursor, step)
 
 
 def find_backend(path: str | PathLike[str]) -> DataParameter.DB:
@@ -225,9 +248,14 @@ class LMDBWriter:
             while not self._fits():
                 self._environment.set_mapsize(2 * self._environment.info()["map_size"])
         except lmdb.Error as error:
-            raise DataError(f"{self.path}: cannot be written: {error}") from error
+            raise self._unwritable(error) from error
         self._held.clear()
         self._bytes = 0
+
+    def _unwritable(self, error: Exception) -> DataError:
+        """The error to raise; it tells how full the disk is, which LMDB's own does not."""
+        free = shutil.disk_usage(self._folder).free >> 20
+        return DataError(f"{self.path}: cannot be written: {error}; {free} MB are free on its disk")
 
     def _fits(self) -> bool:
         """Write the held records in one transaction; False, and none written, on a full map."""
@@ -254,7 +282,7 @@ class LMDBWriter:
             if kind is None:
                 self._finish()
         except (OSError, lmdb.Error) as error:
-            raise DataError(f"{self.path}: cannot be written: {error}") from error
+            raise self._unwritable(error) from error
         finally:
             self._environment.close()
             shutil.rmtree(self._folder)

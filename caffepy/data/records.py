@@ -28,6 +28,10 @@ class Records:
         """Every `step`th record from number `start` on, beginning again at the end; endless."""
         return self.database.records(start, step)
 
+    def name(self, record: Record) -> str:
+        """Its database and key."""
+        return str(record)
+
     def light(self, count: int) -> bool:
         """Whether `count` records are read sooner than a thread is woken to read them.
 

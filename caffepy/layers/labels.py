@@ -5,7 +5,17 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from caffepy.errors import LayerError
 from caffepy.layers.layer import Layer, Shape
+
+
+class LabelError(LayerError):
+    """A label that is no class: in which layer's bottom, and of which item of the batch."""
+
+    def __init__(self, text: str, layer: Layer, item: int) -> None:
+        super().__init__(text)
+        self.layer = layer
+        self.item = item
 
 
 class Labels(NamedTuple):
@@ -57,7 +67,7 @@ def require_one_label_an_item(layer: Layer, scores: Shape, labels: Shape, axis: 
 
 
 def require_known_labels(layer: Layer, labels: Tensor, classes: int, ignore: int | None) -> None:
-    """Raise LayerError, naming the first, where a label is neither a class nor the one to ignore."""
+    """Raise LabelError, naming the first, where a label is neither a class nor the one to ignore."""
     if labels.numel() and all(0 <= bound.item() < classes for bound in labels.aminmax()):
         return  # which is nearly always so, and soon told
     found = read_labels(labels, classes, ignore)
@@ -71,7 +81,9 @@ def require_known_labels(layer: Layer, labels: Tensor, classes: int, ignore: int
     allowed = (
         f"0 to {classes - 1}" if ignore is None else f"0 to {classes - 1}, or {ignore} to ignore"
     )
-    raise layer.error(
-        f"the label of {where} is {labels[tuple(wrong[0])].item():.9g}{others}; "
-        f"allowed are {allowed}: there are {classes} classes"
+    raise LabelError(
+        f"{layer.full_name}: the label of {where} is {labels[tuple(wrong[0])].item():.9g}{others}; "
+        f"allowed are {allowed}: there are {classes} classes",
+        layer,
+        item,
     )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from caffepy.errors import NetError, near
 from caffepy.graph.graph import Graph
 from caffepy.layers.layer import Layer, Shape, SourceLayer, as_tuple
+from caffepy.net.origin import records_named
 from caffepy.net.params import BlobTable, Learnable
 
 Observer = Callable[[str, str, Tensor], None]
@@ -106,7 +107,7 @@ class Net(nn.Module):
 
     def forward_backward(self) -> Tensor:
         """Read a batch, add its gradients to the parameters' `grad`, and return its objective."""
-        outputs = self(**self.read())
+        outputs = self._read_and_run()
         objective = self.objective(outputs)
         if objective.requires_grad:
             objective.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
@@ -119,7 +120,7 @@ class Net(nn.Module):
     @torch.no_grad()
     def evaluate(self) -> Tensor:
         """Read a batch and return its objective, without gradients."""
-        self.tops = self(**self.read())
+        self.tops = self._read_and_run()
         return self.objective(self.tops)
 
     def share_with(self, other: "Net") -> None:
@@ -172,6 +173,12 @@ class Net(nn.Module):
         with torch.no_grad():
             self._run(tops, observe)
         return found[0] if found else None
+
+    def _read_and_run(self) -> dict[str, Tensor]:
+        tops = self.read()
+        with records_named(self.layers):
+            outputs: dict[str, Tensor] = self(**tops)
+        return outputs
 
     def _run(
         self, tops: Mapping[str, Tensor], observe: Observer | None = None

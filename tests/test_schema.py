@@ -47,6 +47,8 @@ OUR_ENUMS = {
 FORKS = {
     "BatchNormParameter": {5, 6, 7, 15},
     "LayerParameter": {45, 159, 164, 202, 203, 204, 206},
+    "SolverParameter": {53, 56, 150, 151},
+    "SolverState": {5, 6},
 }
 TYPES = {
     number: name.removeprefix("TYPE_").lower()

@@ -64,13 +64,15 @@ def run(args: argparse.Namespace) -> int:
 
 def score(net: "Net", iterations: int) -> None:
     """Log every number of every output, batch by batch, and then their means."""
+    from caffepy.net.debug import debugging
     from caffepy.solver.report import elements, number, result
 
     log.info("Running for %d iterations.", iterations)
     total = 0.0
     sums: list[float] = []
     for index in range(iterations):
-        total += float(net.evaluate())
+        with debugging(net, on=net.graph.debug_info):
+            total += float(net.evaluate())
         batch = elements(net.outputs, net.tops)
         for name, value in batch:
             log.info("Batch %d, %s = %s", index, name, number(value))

@@ -12,7 +12,7 @@ from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.state import add_state
 from caffepy.cli.tensorboard import check_tensorboard, scalars
-from caffepy.cli.weights import log_copies
+from caffepy.cli.weights import log_start
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.proto import SolverParameter
 
@@ -54,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_state(parser, "train net")
     add_pool_norm_order(parser)
     parser.add_argument(
+        "--on-nan",
+        choices=("stop", "continue"),
+        default="stop",
+        help="when the loss is nan or infinite: stop with an error that names the layer (default), "
+        "or train on, as Caffe does",
+    )
+    parser.add_argument(
         "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
     )
     parser.add_argument(
@@ -77,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
     from caffepy.cli.progress import progress
     from caffepy.pycaffe import install
+    from caffepy.solver.setup import weight_files
     from caffepy.solver.solver import Solver
 
     install()
@@ -87,8 +95,10 @@ def run(args: argparse.Namespace) -> int:
         device=device,
         level=args.level,
         stages=args.stage,
+        on_nan=args.on_nan,
     )
     show(file, solver)
+    log_start(solver.net, weight_files(args.weights or file.param.weights), solver.copied)
     effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}
     log.info("Starting Optimization")
     with signals(solver, effects), progress(solver), scalars(solver, args.tensorboard):
@@ -110,7 +120,6 @@ def show(file: SolverFile, solver: "Solver") -> None:
     problems = [*file.problems, *(problem for net in nets for problem in net.graph.problems)]
     for problem in dict.fromkeys(problems):
         log.warning("%s", problem)
-    log_copies(solver.copied)
 
 
 @contextmanager

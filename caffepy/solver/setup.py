@@ -4,10 +4,11 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
-from caffepy.errors import SolverError
+from caffepy.errors import SolverError, near
 from caffepy.graph.graph import Graph
 from caffepy.graph.solver_nets import SolverFile, test_graphs, train_graph
 from caffepy.net.net import Net
@@ -15,6 +16,7 @@ from caffepy.net.weights import CopyReport, copy_weights
 from caffepy.proto import SolverParameter
 from caffepy.proto.files import to_text
 from caffepy.solver import report
+from caffepy.solver.plateau import sign
 from caffepy.solver.snapshot import check_writable, snapshot_prefix
 
 log = logging.getLogger(__name__)
@@ -83,6 +85,31 @@ def make_test_nets(
         _finetune(net, weights)
         nets.append(net)
     return nets
+
+
+class Watched(NamedTuple):
+    """The output of a test that the plateau policy watches: of which net, and its sign there."""
+
+    net: int
+    sign: int
+
+
+def watched(file: SolverFile, test_nets: Sequence[Net]) -> Watched | None:
+    """What plateau_output names, in the first test net that has it; None where it is not set.
+
+    Raises SolverError where no test net has it.
+    """
+    name = file.param.plateau_output
+    for index, net in enumerate(test_nets):
+        if name in net.outputs:
+            return Watched(index, sign(net.graph, name))
+    if not file.param.HasField("plateau_output"):
+        return None
+    known = sorted({output for net in test_nets for output in net.outputs})
+    raise SolverError(
+        f"{file.position.at('plateau_output')}: plateau_output is {name!r}, no output of a test net; "
+        f"they are {', '.join(known) or 'none'}{near(name, known)}"
+    )
 
 
 def _finetune(net: Net, weights: Sequence[str]) -> list[CopyReport]:

@@ -8,20 +8,31 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from caffepy.errors import SolverError
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.net.build import build_net
+from caffepy.net.debug import debugging, debugging_update
 from caffepy.net.net import Net
 from caffepy.net.place import Place, place_of
 from caffepy.net.weights import copy_weights
 from caffepy.proto import SolverState
 from caffepy.proto.arrays import to_blob
 from caffepy.solver import report
-from caffepy.solver.divergence import diagnose, moment
-from caffepy.solver.setup import complete, make_test_nets, make_train_net, sow, weight_files
+from caffepy.solver.divergence import Moment, diagnose, last_good, moment
+from caffepy.solver.plateau import keep_plateau, kept_plateau
+from caffepy.solver.setup import (
+    complete,
+    make_test_nets,
+    make_train_net,
+    sow,
+    watched,
+    weight_files,
+)
 from caffepy.solver.snapshot import (
     capture,
     check_finite,
@@ -54,6 +65,8 @@ class Solver:
         device: where the nets run.
         level, stages: of the train net's state, for layers with rules.
         build: makes a net of a graph, as `build_net` does.
+        on_nan: what follows a loss that is nan or infinite; "continue" is Caffe's way: to train on,
+            and to write snapshots of what comes of it.
 
     net, test_nets: the test nets share the train net's blobs. param: the settings. iter: how many
     updates were made. updater: the rate, the rule and its history. copied: what each file of
@@ -79,6 +92,7 @@ class Solver:
         level: int = 0,
         stages: Sequence[str] = (),
         build: Callable[..., Net] = build_net,
+        on_nan: Literal["stop", "continue"] = "stop",
     ) -> None:
         file = source if isinstance(source, SolverFile) else read_solver(source)
         self.param = complete(file)
@@ -91,6 +105,9 @@ class Solver:
         self.net, self.copied = make_train_net(file, make, files, level, stages)
         self.test_nets = make_test_nets(file, make, files, self.net)
         self.updater = Updater(self.param, self.net.learnable)
+        self.on_nan = on_nan
+        self._last_snapshot: int | None = None
+        self._watched = watched(file, self.test_nets)
         self.iter = 0
         self.stopping = False
         self.progress: Callable[[int, int, float, float], None] | None = None
@@ -149,6 +166,8 @@ class Solver:
             if self.stopping:
                 return
         self._losses.append(self._forward_backward())
+        if self._watched is None:
+            self.updater.plateau.value = self.smoothed_loss
         if self._due(self.param.display):
             self._display()
         rate = self.apply_update()
@@ -163,17 +182,32 @@ class Solver:
         """The mean loss of iter_size batches, whose gradients add up."""
         before = moment(self.net)
         self.net.zero_diffs()
-        total = self.net.forward_backward()
+        total = self._pass()
         for _ in range(1, self.param.iter_size):
-            total = total + self.net.forward_backward()
+            total = total + self._pass()
         loss = float(total / self.param.iter_size)
         if not math.isfinite(loss):
+            self._diverge(loss, before)
+        return loss
+
+    @property
+    def _debugs(self) -> bool:
+        return self.param.debug_info and self._due(self.param.display)
+
+    def _pass(self) -> Tensor:
+        with debugging(self.net, on=self._debugs, backward=True):
+            return self.net.forward_backward()
+
+    def _diverge(self, loss: float, before: Moment) -> None:
+        what = f"iteration {self.iter}: the loss is {report.number(loss)}"
+        if self.on_nan == "stop":
             where = diagnose(self.net, before, self.param.iter_size, self.seed)
             raise SolverError(
-                f"iteration {self.iter}: the loss is {report.number(loss)}, so training stops; "
-                f"{where} (base_lr is {report.number(self.param.base_lr)})"
+                f"{what}, so training stops; {where} (base_lr is "
+                f"{report.number(self.param.base_lr)}); {last_good(self._last_snapshot)}"
             )
-        return loss
+        if all(map(math.isfinite, self._losses)):  # else it has been said
+            log.warning("%s, and training goes on, as it was asked to", what)
 
     def _display(self) -> None:
         now = time.perf_counter()
@@ -195,9 +229,10 @@ class Solver:
         """Move the parameters by their gradients, and return the learning rate of this iteration."""
         rate = self.updater.rate(self.iter)
         if self._due(self.param.display):
-            log.info(report.rate(self.iter, rate))
+            log.info(self.updater.line(self.iter, rate))
             self._record("", [("lr", rate)])
-        self.updater.update(rate, self.iter)
+        with debugging_update(self.net.learnable, on=self._debugs):
+            self.updater.update(rate, self.iter)
         self.iter += 1
         return rate
 
@@ -222,12 +257,16 @@ class Solver:
             if self.stopping:
                 log.info("Test interrupted.")
                 return
-            loss = loss + net.evaluate()
+            with debugging(net, on=self.param.debug_info):
+                loss = loss + net.evaluate()
             sums = {name: total + net.tops[name] for name, total in sums.items()}
         if self.param.test_compute_loss:
             log.info(report.test_loss(float(loss / batches)))
             self._record("", [(f"{group}_loss", float(loss / batches))])
         means = {name: total / batches for name, total in sums.items()}
+        if self._watched is not None and self._watched.net == index:
+            mean = float(means[self.param.plateau_output].mean())
+            self.updater.plateau.value = self._watched.sign * mean
         values = report.elements(net.outputs, means)
         for line in report.output_lines("Test", values, net.loss_weights):
             log.info(line)
@@ -251,7 +290,8 @@ class Solver:
         Raises:
             SnapshotError: a file cannot be written, or a parameter is nan or infinite.
         """
-        check_finite(self.net.learnable, self.iter)
+        if self.on_nan == "stop":
+            check_finite(self.net.learnable, self.iter)
         tests = self._test_start or [place_of(net) for net in self.test_nets]
         places = [place_of(self.net), *tests]
         state = SolverState(
@@ -260,8 +300,10 @@ class Solver:
             history=[to_blob(tensor.cpu().numpy()) for tensor in self.updater.history],
             run=capture(places, self._losses, self.seed, self.device),
         )
+        keep_plateau(self.updater.plateau, state.run)
         prefix, diffs = self.param.snapshot_prefix, self.param.snapshot_diff
         write_snapshot(self.net, state, prefix, diffs=diffs)
+        self._last_snapshot = self.iter
 
     def restore(self, path: str | Path) -> None:
         """Go on from a .solverstate and the weights it names, beside it or where they were written.
@@ -277,8 +319,9 @@ class Solver:
         log.info("SGDSolver: restoring history")
         for tensor, restored in zip(self.updater.history, history, strict=True):
             tensor.copy_(restored)
-        self.iter = state.iter
+        self.iter = self._last_snapshot = state.iter
         self.updater.current_step = state.current_step
+        self.updater.plateau = kept_plateau(state)
         if state.HasField("run"):
             self.seed = state.run.random_seed
             self._restored_losses = list(state.run.losses)

@@ -116,6 +116,21 @@ def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], fold
     assert any(line.startswith("Batch 0, x = ") for line in with_flags)
 
 
+def test_a_net_with_debug_info_shows_its_layers(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    text = (folder / "net.prototxt").read_text()
+    (folder / "net.prototxt").write_text(f"debug_info: true\n{text}")
+
+    argv = ["test", "-model", "net.prototxt", "-weights", "tiny.caffemodel", "-iterations", "2"]
+    assert main(argv) == 0
+
+    lines = bodies(capsys.readouterr().err)
+    # 12 of 15 weights are 0, and 3 are 4.
+    assert lines.count("    [Forward] Layer ip, param blob 0 data: 0.8") == 2
+    assert not [line for line in lines if "[Backward]" in line]
+
+
 IMAGES = """
 layer { name: "in" type: "Data" top: "data" top: "label"
   transform_param { crop_size: 4 mirror: true scale: 0.01 }

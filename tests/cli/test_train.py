@@ -78,10 +78,30 @@ def test_starts_from_weights_and_tells_what_they_fit(capsys: pytest.CaptureFixtu
     argv = ["train", "-solver", "solver.prototxt", "-weights", "tiny_iter_10.caffemodel"]
     assert main(argv) == 0
 
-    lines = bodies(capsys.readouterr().err)
+    err = capsys.readouterr().err
+    assert (
+        "Weights to start from:\n"
+        "  layer  blobs   lr_mult  from\n"
+        "  ip     3x5, 3  1, 1     tiny_iter_10.caffemodel\n"
+    ) in err
+    assert err.count("Weights to start from") == 1
+    lines = bodies(err)
+    assert "Layers of tiny_iter_10.caffemodel that the net does not have: " not in err
     assert "Finetuning from tiny_iter_10.caffemodel" in lines
-    assert "Weights from files: ip" in lines
     assert lines[lines.index("Solving tiny") + 3] == "    Test net output #0: accuracy = 1"
+
+
+def test_the_solvers_own_weights_are_told_of_too(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    main(["train", "-solver", "solver.prototxt"])
+    with (folder / "solver.prototxt").open("a") as file:
+        file.write('weights: "tiny_iter_10.caffemodel,tiny_iter_10.caffemodel"')
+    capsys.readouterr()
+
+    assert main(["train", "-solver", "solver.prototxt"]) == 0
+
+    assert "3x5, 3  1, 1     tiny_iter_10.caffemodel\n" in capsys.readouterr().err
 
 
 def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -96,6 +116,28 @@ def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], fold
 
     assert "This network produces output x" in with_flags
     assert "This network produces output x" not in without_level
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "last"),
+    [
+        pytest.param([], 1, None, id="stop"),
+        pytest.param(["--on-nan", "continue"], 0, "tiny_iter_10", id="continue"),
+    ],
+)
+def test_what_diverges_stops_or_goes_on(
+    flags: list[str], status: int, last: str | None, folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    solver = folder / "solver.prototxt"
+    solver.write_text(solver.read_text().replace("base_lr: 2", "base_lr: 1e30 weight_decay: 1"))
+
+    assert main(["train", "-solver", "solver.prototxt", *flags]) == status
+
+    err = capsys.readouterr().err
+    assert re.search(r"iteration \d: the loss is -?(nan|inf)", err)
+    assert ("which layer 'ip' makes; lower base_lr" in err) is (status == 1)
+    assert snapshots(folder) == ([last] if last else [])
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,8 @@ def test_step_needs_a_positive_stepsize() -> None:
 
 def test_an_unknown_policy() -> None:
     assert messages(f"{NET} {END} base_lr: 1 lr_policy: 'stp'") == [
-        "lr_policy is 'stp', must be one of fixed, step, exp, inv, multistep, poly, sigmoid"
-        "; did you mean 'step'?"
+        "lr_policy is 'stp', must be one of fixed, step, exp, inv, multistep, poly, sigmoid, "
+        "plateau, multifixed; did you mean 'step'?"
     ]
 
 

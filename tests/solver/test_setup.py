@@ -6,7 +6,7 @@ import torch
 from caffepy.errors import SnapshotError, SolverError
 from caffepy.graph.solver_nets import read_solver
 from caffepy.proto import SolverParameter
-from caffepy.solver.setup import complete, sow, weight_files
+from caffepy.solver.setup import complete, sow, watched, weight_files
 from caffepy.solver.solver import Solver
 from tests.solver.tiny import bodies, listen, write_training
 
@@ -104,3 +104,29 @@ def test_nets_are_made_finetuned_and_shared_in_caffes_order(
     assert [report.copied for report in solver.copied] == [("ip",)]
     for net in solver.test_nets:
         assert net.learnable[0].param.data_ptr() == solver.net.learnable[0].param.data_ptr()
+
+
+TESTED = "lr_policy: 'plateau' gamma: 0.5 plateau_winsize: 9 test_iter: 1 test_interval: 5 "
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param("", None, id="training loss"),
+        pytest.param("test_iter: 1 plateau_output: 'accuracy'", (0, -1), id="accuracy"),
+        pytest.param("plateau_output: 'loss'", (0, 1), id="loss"),
+    ],
+)
+def test_what_plateau_watches(settings: str, expected: tuple[int, int] | None) -> None:
+    file = read_solver(write_training(TESTED + settings))
+    assert watched(file, Solver(file).test_nets) == expected
+
+
+def test_an_output_to_watch_that_is_none_is_refused_with_its_place() -> None:
+    file = read_solver(write_training(TESTED + "plateau_output: 'acuracy'"))
+    text = (
+        r"^solver.prototxt:\d+:\d+: plateau_output is 'acuracy', no output of a test net; they are "
+        r"accuracy, loss; did you mean 'accuracy'\?$"
+    )
+    with pytest.raises(SolverError, match=text):
+        Solver(file)

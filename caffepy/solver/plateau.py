@@ -1,0 +1,61 @@
+"""The policy that lowers the learning rate when training, or a test, stops improving."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from caffepy.graph.graph import Graph
+from caffepy.proto import RunState, SolverState
+
+
+@dataclass
+class Plateau:
+    """What a training watches for its `plateau` policy; smaller is better.
+
+    value: as last seen. best: the smallest at an iteration so far. since: the iteration of the last
+    best, or of the last step where that came later.
+    Source: SSD's caffe/src/caffe/solvers/sgd_solver.cpp
+    """
+
+    value: float = math.inf
+    best: float = math.inf
+    since: int = 0
+
+    def next_step(self, windows: Sequence[int], iteration: int, current_step: int) -> int:
+        """How many steps down were made, this iteration's included; asked once in each.
+
+        A step comes after as many iterations without a new best as the window of that step says;
+        after as many steps as there are windows none comes any more.
+        """
+        if self.value < self.best:
+            self.best, self.since = self.value, iteration
+        if current_step < len(windows) and iteration - self.since >= windows[current_step]:
+            self.since = iteration
+            current_step += 1
+        return current_step
+
+
+def keep_plateau(plateau: Plateau, run: RunState) -> None:
+    """Enter how far the plateau policy is, where it has seen anything."""
+    if plateau.best < math.inf:
+        run.plateau_best, run.plateau_since = plateau.best, plateau.since
+
+
+def kept_plateau(state: SolverState) -> Plateau:
+    """How far the plateau policy was; without a word of it, it starts watching at the state."""
+    if state.run.HasField("plateau_best"):
+        return Plateau(best=state.run.plateau_best, since=state.run.plateau_since)
+    if state.HasField("minimum_loss"):
+        return Plateau(best=state.minimum_loss, since=state.iter_last_event)
+    return Plateau(since=state.iter)
+
+
+def sign(graph: Graph, output: str) -> int:
+    """What makes an output of a test one of which less is better: 1 for a loss, else -1.
+
+    A loss is what training minimises: an output with a positive loss weight, or without one, of a
+    type whose name ends in Loss. All else, such as an accuracy, is better when it is larger.
+    """
+    weight = graph.loss_weights.get(output, 0.0)
+    maker = [node.param.type for node in graph.nodes if output in node.param.top][-1]
+    return 1 if weight > 0 or (weight == 0 and maker.endswith("Loss")) else -1

@@ -112,6 +112,7 @@ def staged(path: str | Path, data: bytes) -> Iterator[Callable[[], None]]:
     try:
         with _refusing(target):
             _write_through(temporary, data)
+        del data  # as large as the net: what is staged next should not need room beside it
         yield take_name
     finally:
         with suppress(OSError):  # the folder may be gone, and is not what to complain of

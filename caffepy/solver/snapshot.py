@@ -77,6 +77,7 @@ def write_pair(net: Net, state: SolverState, stem: str, *, hdf5: bool, diffs: bo
     weights = encode_weights(net, state.learned_net, diffs=diffs)
     state.run.weights_sha256 = hashlib.sha256(weights).digest()
     with staged(state.learned_net, weights) as name_weights:
+        del weights
         log.info("Snapshotting solver state to %s file %s", kind, path)
         data = hdf5_state(state, path) if hdf5 else encode(state, path)
         with staged(path, data) as name_state:

@@ -119,6 +119,27 @@ def test_weights_are_files_and_comma_lists(
     assert weight_files(weights) == files
 
 
+@pytest.mark.parametrize(
+    "weights", ['"a.h5,b"', '"a.h5" weights: "b"', '"b,a.h5"', '"b" weights: "a.h5"']
+)
+def test_lists_of_weights_may_be_of_both_formats(weights: str) -> None:
+    """The last file that has a layer counts, and it is tested as it is trained."""
+    for name, settings in (
+        ("a.h5", "random_seed: 6 snapshot_format: HDF5"),
+        ("b", "random_seed: 7"),
+    ):
+        Solver(write_training(settings)).snapshot()
+        next(Path().glob("tiny_iter_0.caffemodel*")).rename(name)
+    last = 7 if weights.endswith('b"') else 6
+    expected = Solver(write_training(f"random_seed: {last}"))
+
+    solver = Solver(write_training(f"weights: {weights} test_iter: 2 test_interval: 4"))
+
+    for net in (solver.net, *solver.test_nets):
+        for ours, theirs in zip(net.learnable, expected.net.learnable, strict=True):
+            assert torch.equal(ours.param, theirs.param)
+
+
 def test_nets_are_made_finetuned_and_shared_in_caffes_order(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -109,9 +109,9 @@ class Keeper:
         return better
 
     def recall(self, run: RunState) -> None:
-        """Be the keeper of the run that a state is of."""
-        self._run_id = run.run_id
-        self._written = run.written
+        """Be the keeper of the run that a state is of, where it says which."""
+        if run.HasField("run_id"):
+            self._run_id, self._written = run.run_id, run.written
         if self.watched is not None and run.best.output == self.watched.output:
             self.best = run.best
 

@@ -63,14 +63,20 @@ def prune(prefix: str, run_id: int, iteration: int, keep: int) -> None:
     Raises:
         SnapshotError: a file cannot be removed.
     """
-    own = [snapshot for snapshot in _readable(prefix) if snapshot.state.run.run_id == run_id]
-    past = [snapshot for snapshot in own if snapshot.state.iter <= iteration]
+    past = [
+        snapshot
+        for snapshot in _readable(prefix)
+        if snapshot.state.run.HasField("run_id")
+        and snapshot.state.run.run_id == run_id
+        and snapshot.state.iter <= iteration
+    ]
     past.sort(key=lambda snapshot: (snapshot.state.iter, snapshot.written))
     for path, state in past[:-keep]:
         log.info("Removing snapshot %s", path)
-        remove(path)  # first, so that no state is without its weights
         weights = path.parent / Path(state.learned_net).name
-        if weights.is_file() and digest(weights) == state.run.weights_sha256:
+        untouched = weights.is_file() and digest(weights) == state.run.weights_sha256
+        remove(path)  # first, so that no state is without its weights
+        if untouched:
             remove(weights)
 
 

@@ -178,6 +178,31 @@ def test_snapshots_of_another_run_stay() -> None:
     assert names() == pairs(1, 4, 5)
 
 
+def test_what_caffe_wrote_stays() -> None:
+    run(1, 2)
+    for path in list(Path().glob("*.solverstate")):
+        state = read_state(path)
+        state.ClearField("run")
+        write_binary(path, state)
+    resumed = Solver(write_training("keep_last: 1"), snapshot="tiny_iter_2.solverstate")
+    for _ in range(2):
+        resumed.step(1)
+        resumed.snapshot()
+    assert names() == pairs(1, 2, 4)
+
+
+def test_what_an_older_caffepy_wrote_without_an_id_stays() -> None:
+    run(1)
+    state = read_state("tiny_iter_1.solverstate")
+    state.run.ClearField("run_id")
+    write_binary("tiny_iter_1.solverstate", state)
+    resumed = Solver(write_training("keep_last: 1"), snapshot="tiny_iter_1.solverstate")
+    for _ in range(2):
+        resumed.step(1)
+        resumed.snapshot()
+    assert names() == pairs(1, 3)
+
+
 def test_a_run_that_went_back_leaves_what_lies_ahead() -> None:
     run(1, 2, 3, 4)
     settings = write_training("keep_last: 1")

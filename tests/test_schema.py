@@ -14,6 +14,7 @@ OURS = {"LayerState", "NamedBlob", "NetPositions", "RunState", "SourcePosition"}
 # Of types of forks.
 OURS |= {
     "BNParameter",
+    "BestTest",
     "DetectionOutputParameter",
     "InterpParameter",
     "NonMaximumSuppressionParameter",

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from caffepy.errors import CaffeError
+from caffepy.data.hdf5 import import_h5py
+from caffepy.errors import CaffeError, SnapshotError
 from caffepy.net.weights import read_layers
 from caffepy.proto import SolverState
 from caffepy.proto.files import TEMPORARY, remove
@@ -35,9 +36,13 @@ def find_snapshot(prefix: str) -> Path | None:
 
     Valid is a state that can be read, with weights that can be read and are the file it was written
     with. Each one that is not is logged, with the reason, and so is a start from scratch.
+
+    SnapshotError where there is one in HDF5, and h5py is not installed.
     """
     snapshots = []
     for path in _states(prefix):
+        if path.suffix == ".h5":
+            import_h5py(path, SnapshotError)  # without it a snapshot is not invalid, but unknown
         try:
             snapshots.append(Snapshot(path, read_header(path)))
         except CaffeError as error:

@@ -52,7 +52,8 @@ class Solver:
         weights: .caffemodel files to start from, in order, in place of the solver's `weights`; each
             may be a comma list. Matched by layer name.
         snapshot: a .solverstate to go on from; it brings its own weights.
-        resume: go on from the newest valid snapshot of the solver's prefix, if there is one.
+        resume: find `snapshot`, the newest valid one of the solver's prefix; without any, start as
+            without `resume`.
         device: where the nets run.
         level, stages: of the train net's state, for layers with rules.
         build: makes a net of a graph, as `build_net` does.
@@ -84,6 +85,8 @@ class Solver:
         file = source if isinstance(source, SolverFile) else read_solver(source)
         self.param = complete(file)
         self.device = torch.device(device)
+        if resume and snapshot is not None:
+            raise SolverError(f"resume finds the snapshot; leave out {snapshot}, or resume")
         if resume:
             snapshot = find_snapshot(self.param.snapshot_prefix)
         self.seed = sow(self.param)

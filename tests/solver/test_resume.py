@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from caffepy.errors import SnapshotError, WeightsError
+from caffepy.errors import SnapshotError, SolverError, WeightsError
 from caffepy.proto import NetParameter
 from caffepy.proto.files import read_binary, write_binary
 from caffepy.solver.snapshot import read_state
@@ -79,6 +79,12 @@ def test_the_state_of_another_type_of_solver_is_refused() -> None:
         "tiny_iter_3.solverstate: its history is that of a SGD solver, and this one is Nesterov; "
         "-weights tiny_iter_3.caffemodel takes the weights alone"
     )
+
+
+def test_what_is_to_be_found_is_not_given() -> None:
+    trained(3)
+    with pytest.raises(SolverError, match=r"resume finds the snapshot; leave out tiny_iter_3"):
+        Solver("solver.prototxt", snapshot="tiny_iter_3.solverstate", resume=True)
 
 
 def test_weights_that_lack_a_layer_are_refused() -> None:

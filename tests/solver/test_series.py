@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from caffepy.errors import SnapshotError
 from caffepy.proto.files import write_binary
 from caffepy.solver.series import clear_leftovers, find_snapshot, prune
 from caffepy.solver.snapshot import read_state
@@ -85,6 +86,17 @@ def test_formats_stand_side_by_side() -> None:
     run(4)
     run(3, settings="snapshot_format: HDF5")
     assert find_snapshot("tiny") == Path("tiny_iter_3.solverstate.h5")
+
+
+def test_one_that_takes_h5py_is_not_passed_over_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run(3)
+    run(4, settings="snapshot_format: HDF5")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+
+    with pytest.raises(SnapshotError, match=r"tiny_iter_4\.solverstate\.h5: .*not installed"):
+        find_snapshot("tiny")
 
 
 def test_a_clock_that_was_set_back_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

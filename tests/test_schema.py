@@ -10,11 +10,10 @@ from caffepy.proto import caffe_pb2
 
 TABLE = Path(__file__).parent / "golden" / "schema" / "caffe.tsv"
 ROWS = list(csv.DictReader(TABLE.read_text().splitlines(), delimiter="\t"))
-OURS = {"LayerState", "NamedBlob", "NetPositions", "RunState", "SourcePosition"}
+OURS = {"BestTest", "LayerState", "NamedBlob", "NetPositions", "RunState", "SourcePosition"}
 # Of types of forks.
 OURS |= {
     "BNParameter",
-    "BestTest",
     "DetectionOutputParameter",
     "InterpParameter",
     "NonMaximumSuppressionParameter",

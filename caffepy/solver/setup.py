@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from caffepy.data.hdf5 import import_h5py
-from caffepy.errors import SnapshotError
+from caffepy.errors import SnapshotError, SolverError
 from caffepy.graph.graph import Graph
 from caffepy.graph.solver_nets import SolverFile, test_graphs, train_graph
 from caffepy.net.net import Net
@@ -17,7 +17,7 @@ from caffepy.net.weights_hdf5 import check_names
 from caffepy.proto import SolverParameter
 from caffepy.proto.files import to_text
 from caffepy.solver import report
-from caffepy.solver.series import clear_leftovers
+from caffepy.solver.series import clear_leftovers, find_snapshot
 from caffepy.solver.snapshot import check_writable, snapshot_prefix
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,18 @@ def check_format(file: SolverFile, net: Net) -> None:
             place,
             slashed[0],
         )
+
+
+def choose_snapshot(prefix: str, given: str | Path | None, *, resume: bool) -> str | Path | None:
+    """The state to go on from: the one given, or with `resume` the newest of the prefix, if any.
+
+    SolverError where both are asked for.
+    """
+    if not resume:
+        return given
+    if given is not None:
+        raise SolverError(f"resume finds the snapshot; leave out {given}, or resume")
+    return find_snapshot(prefix)
 
 
 def sow(param: SolverParameter) -> int:

@@ -23,9 +23,9 @@ from caffepy.solver.divergence import diagnose, moment
 from caffepy.solver.keeper import Keeper, watch
 from caffepy.solver.resume import take_up
 from caffepy.solver.run_state import capture, recall
-from caffepy.solver.series import find_snapshot
 from caffepy.solver.setup import (
     check_format,
+    choose_snapshot,
     complete,
     make_test_nets,
     make_train_net,
@@ -85,10 +85,7 @@ class Solver:
         file = source if isinstance(source, SolverFile) else read_solver(source)
         self.param = complete(file)
         self.device = torch.device(device)
-        if resume and snapshot is not None:
-            raise SolverError(f"resume finds the snapshot; leave out {snapshot}, or resume")
-        if resume:
-            snapshot = find_snapshot(self.param.snapshot_prefix)
+        snapshot = choose_snapshot(self.param.snapshot_prefix, snapshot, resume=resume)
         self.seed = sow(self.param)
         start = self.param.weights if weights is None else weights
         files = weight_files(start) if snapshot is None else []

@@ -10,11 +10,20 @@ from caffepy.proto import caffe_pb2
 
 TABLE = Path(__file__).parent / "golden" / "schema" / "caffe.tsv"
 ROWS = list(csv.DictReader(TABLE.read_text().splitlines(), delimiter="\t"))
-OURS = {"BestTest", "LayerState", "NamedBlob", "NetPositions", "RunState", "SourcePosition"}
+OURS = {
+    "BestTest",
+    "LayerState",
+    "NamedBlob",
+    "NetPositions",
+    "RandomResizedCropParameter",
+    "RunState",
+    "SourcePosition",
+}
 # Of types of forks.
 OURS |= {
     "BNParameter",
     "DetectionOutputParameter",
+    "DistortionParameter",
     "InterpParameter",
     "NonMaximumSuppressionParameter",
     "NormalizeParameter",

@@ -4,10 +4,8 @@ import argparse
 import logging
 
 from caffepy.cli.progress import counted
-from caffepy.data.lmdb import find_backend
+from caffepy.data.database import BACKENDS, open_database
 from caffepy.data.mean import check_target, compute_mean, write_mean
-from caffepy.errors import DataError
-from caffepy.proto import DataParameter
 
 log = logging.getLogger(__name__)
 
@@ -29,31 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--backend",
-        choices=["lmdb", "leveldb"],
+        choices=BACKENDS,
         help="kind of database (left out: found out from the folder)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Compute, write, and log the mean of each channel."""
-    check_backend(args.database, args.backend)
+    backend = None if args.backend is None else BACKENDS[args.backend]
+    database = open_database(args.database, backend, "--backend")
     if args.target is not None:
         check_target(args.target)
     with counted("images") as progress:
-        mean = compute_mean(args.database, progress)
+        mean = compute_mean(database, progress)
     if args.target is not None:
         write_mean(mean, args.target)
     log.info("Number of channels: %d", len(mean))
     for channel, value in enumerate(mean.mean(axis=(1, 2)).tolist()):
         log.info("mean_value channel [%d]: %g", channel, value)
     return 0
-
-
-def check_backend(path: str, asked: str | None) -> None:
-    """Raise DataError for a database of another kind than was asked for, or than is read here."""
-    found = find_backend(path)
-    name = DataParameter.DB.Name(found)
-    if asked is not None and asked.upper() != name:
-        raise DataError(f"{path}: --backend is {asked}, but this is a database of backend {name}")
-    if found != DataParameter.LMDB:
-        raise DataError(f"{path}: a LevelDB database; this version reads LMDB")

@@ -41,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gpu(parser)
     add_state(parser)
     add_pool_norm_order(parser)
+    parser.add_argument(
+        "--ten-crop",
+        action="store_true",
+        help="average the predictions for ten crops of each image: corners, centre, all mirrored; "
+        "the net's memory grows tenfold",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations < 1:
         raise UsageError(f"--iterations is {args.iterations}, and must be at least 1")
 
-    score(build_model(args, TEST), args.iterations)
+    score(build_model(args, TEST, args.ten_crop), args.iterations)
     return 0
 
 

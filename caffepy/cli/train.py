@@ -11,6 +11,7 @@ from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.state import add_state
+from caffepy.cli.tensorboard import check_tensorboard, scalars
 from caffepy.cli.weights import log_copies
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.proto import SolverParameter
@@ -55,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE,...",
         help="start from these .caffemodel or .h5 files, by layer name",
     )
+    parser.add_argument(
+        "--tensorboard", metavar="DIR", help="write losses, outputs and learning rates there too"
+    )
     add_gpu(parser)
     add_state(parser, "train net")
     add_pool_norm_order(parser)
@@ -79,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--resume auto finds the snapshot; give it or -snapshot, but not both")
     file = read_solver(args.solver, args.pool_norm_order)
     device = choose_device(args.gpu or gpu_of(file.param))
+    if args.tensorboard:
+        check_tensorboard()
 
     from caffepy.cli.progress import progress
     from caffepy.pycaffe import install
@@ -97,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     show(file, solver)
     effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}
     log.info("Starting Optimization")
-    with signals(solver, effects), progress(solver):
+    with signals(solver, effects), progress(solver), scalars(solver, args.tensorboard):
         solver.solve()
     log.info("Optimization Done.")
     return 0

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from caffepy.data.ahead import WORKERS, Ahead, end_with
 from caffepy.data.datum import Planes
-from caffepy.data.transform import Draws, Shape, Transform, sized
+from caffepy.data.transform import Draws, Map, Transform, sized
 from caffepy.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -44,11 +44,14 @@ class Block(NamedTuple):
 class Collection(Protocol[T]):
     """What a stream goes through, epoch after epoch: records, or the files that a list names."""
 
-    def __len__(self) -> int:
-        """How many items an epoch has."""
+    def epoch(self, number: int) -> int:
+        """In which epoch the item of a number is, or would be; the first is 0."""
 
     def items(self, start: int, step: int) -> Iterator[T]:
         """Every `step`th item from number `start` on; without end."""
+
+    def name(self, item: T) -> str:
+        """What messages call an item."""
 
     def load(self, items: Sequence[T], pool: Executor) -> list[Sample] | Block:
         """The images and labels of some items, in order; what takes long is done by the pool."""
@@ -73,9 +76,14 @@ class Stream(Generic[T]):
         """This rank's items."""
         return self.collection.items(self.skip + self.position + self.rank, self.world)
 
+    def name(self, number: int) -> str:
+        """What messages call the item of a number, counted as `position` is."""
+        items = self.collection.items(self.skip + number, 1)
+        return self.collection.name(next(items))
+
     def epoch(self, position: int) -> int:
         """In which epoch the item at a position is, or would be; the first is 0."""
-        return (self.skip + position) // len(self.collection)
+        return self.collection.epoch(self.skip + position)
 
 
 class Batch(NamedTuple):
@@ -110,6 +118,11 @@ class Batches(Generic[T]):
         self._ahead = Ahead(batches(stream, transform, size, pinned, pool), depth)
         end_with(self, pool)
 
+    def origin(self, item: int) -> str:
+        """What messages call an item of the batch that was read last."""
+        first = self.position - self._step + self._stream.rank
+        return self._stream.name(first + item * self._stream.world)
+
     def read(self) -> Batch:
         """The next batch, waited for where it is not ready."""
         batch = self._ahead.read()
@@ -132,24 +145,26 @@ def batches(
         loaded = stream.collection.load(list(islice(items, size)), pool)
         numbers = np.uint64(first) + offsets
         if isinstance(loaded, Block):
-            yield cut(loaded, transform, stream.seed, numbers, pinned)
+            yield cut(loaded, transform, stream.seed, numbers, pool.map, pinned)
         else:
-            yield stack(loaded, transform, stream.seed, numbers, pinned)
+            yield stack(loaded, transform, stream.seed, numbers, pool.map, pinned)
         first += size * stream.world
 
 
 def cut(
-    block: Block, transform: Transform, seed: int, numbers: NDArray[np.uint64], pinned: bool
+    block: Block,
+    transform: Transform,
+    seed: int,
+    numbers: NDArray[np.uint64],
+    spread: Map,
+    pinned: bool,
 ) -> Batch:
     """One batch of a block, each image cropped as is drawn for its number."""
     images = block.images
-    _, height, width = transform.window(images.shape[1:], block.where)
+    shape = transform.window(images.shape[1:], block.where)
     draws = transform.draw(seed, numbers, np.broadcast_to(images.shape[2:], (len(images), 2)))
-    if (height, width) != images.shape[2:]:
-        corners = zip(images, draws.top.tolist(), draws.left.tolist(), strict=True)
-        images = np.stack(
-            [i[:, top : top + height, left : left + width] for i, top, left in corners]
-        )
+    if shape != images.shape[1:] or transform.views > 1 or draws.sizes is not None:
+        images = np.stack(transform.cut([*images], draws, spread))
     pixels = torch.from_numpy(images)
     labels = torch.tensor(block.labels, dtype=torch.float32)
     return Batch(pixels.pin_memory() if pinned else pixels, labels, draws)
@@ -160,32 +175,27 @@ def stack(
     transform: Transform,
     seed: int,
     numbers: NDArray[np.uint64],
+    spread: Map = map,
     pinned: bool = False,
 ) -> Batch:
     """One batch of samples, each cropped as is drawn for its number; DataError where sizes differ."""
     images = [sample.image for sample in samples]
-    sizes = np.array([image.shape[1:] for image in images])
-    shape = _shape(samples, transform)
-    draws = transform.draw(seed, numbers, sizes)
-    whole = any(image.dtype != np.uint8 for image in images)
+    _check_shapes(samples, transform)
+    draws = transform.draw(seed, numbers, np.array([image.shape[1:] for image in images]))
+    crops = transform.cut(images, draws, spread)
+    whole = all(image.dtype == np.uint8 for image in images)
     pixels = torch.empty(
-        (len(images), *shape),
-        dtype=torch.float32 if whole else torch.uint8,
+        (len(crops), *crops[0].shape),
+        dtype=torch.uint8 if whole else torch.float32,
         pin_memory=pinned,
     )
-    _, height, width = shape
-    corners = zip(draws.top.tolist(), draws.left.tolist(), strict=True)
-    crops = [
-        image[:, top : top + height, left : left + width]
-        for image, (top, left) in zip(images, corners, strict=True)
-    ]
     np.stack(crops, out=pixels.numpy())
     labels = torch.tensor([sample.label for sample in samples], dtype=torch.float32)
     return Batch(pixels, labels, draws)
 
 
-def _shape(samples: Sequence[Sample], transform: Transform) -> Shape:
-    """The cropped shape that all samples share, which is the first's."""
+def _check_shapes(samples: Sequence[Sample], transform: Transform) -> None:
+    """Raise DataError unless the crops of all samples have one shape."""
     first = samples[0].image.shape
     shape = transform.window(first, samples[0].where)
     for sample in samples:
@@ -195,4 +205,3 @@ def _shape(samples: Sequence[Sample], transform: Transform) -> Shape:
                 f"{transform.owner}: {sample.where} is {sized(size)}, but the first of its batch, "
                 f"{samples[0].where}, is {sized(first)}"
             )
-    return shape

@@ -49,12 +49,20 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def epoch(self, number: int) -> int:
+        """In which epoch the image of a number is; the first is 0."""
+        return number // len(self.entries)
+
     def items(self, start: int, step: int) -> Iterator[Entry]:
         """Every `step`th image from number `start` on, epoch after epoch; without end."""
         while True:
             epoch, place = divmod(start, len(self.entries))
             yield self.entries[self._order(epoch)[place]]
             start += step
+
+    def name(self, entry: Entry) -> str:
+        """Its line in the list, and its path."""
+        return f"{self.source}:{entry.line}: {self.folder + entry.name!r}"
 
     def load(self, entries: Sequence[Entry], pool: Executor) -> list[Sample]:
         """The images and labels of entries, decoded by the pool."""
@@ -70,7 +78,7 @@ class ImageFiles:
             raise DataError(f"{where}: could not load {error}") from error
         if self.size is not None:
             pixels = resize(pixels, *self.size)
-        return Sample(pixels.transpose(2, 0, 1), entry.label, f"{where}: {path!r}")
+        return Sample(pixels.transpose(2, 0, 1), entry.label, self.name(entry))
 
     def _draw_order(self, epoch: int) -> Sequence[int] | NDArray[np.intp]:
         if self.seed is None:

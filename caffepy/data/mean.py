@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffepy.data.ahead import begin_ahead
+from caffepy.data.database import Database
 from caffepy.data.datum import decode, parse_datum
-from caffepy.data.lmdb import LMDB, Record
+from caffepy.data.folder import Record
 from caffepy.errors import DataError
 from caffepy.proto.arrays import to_blob
 from caffepy.proto.files import write_binary
@@ -28,18 +29,15 @@ PROGRESS = 10_000
 Sum = NDArray[np.uint32] | NDArray[np.float64]  # (C, H, W)
 
 
-def compute_mean(
-    path: str | PathLike[str], progress: Callable[[int, int], None]
-) -> NDArray[np.float64]:
+def compute_mean(database: Database, progress: Callable[[int, int], None]) -> NDArray[np.float64]:
     """The mean (C, H, W) of all images of a database, blue first, decoded on all cores.
 
     `progress` is told how many of how many records are done. Sums are exact for bytes, in float64
-    for other numbers. DataError where the folder is no LMDB, a record cannot be decoded, or two
+    for other numbers. DataError where a record cannot be decoded, or two
     records differ in size, which are named.
 
     Source: caffe/tools/compute_image_mean.cpp
     """
-    database = LMDB(path)
     count = len(database)
     first = next(database.records())
     total = np.zeros(decoded(first).shape)
@@ -79,7 +77,7 @@ def check_target(path: str | PathLike[str]) -> None:
         raise DataError(f"{path}: there is no folder {str(target.parent)!r}")
 
 
-def groups(database: LMDB, count: int) -> Iterator[list[Record]]:
+def groups(database: Database, count: int) -> Iterator[list[Record]]:
     """The database's records, GROUP at a time."""
     records = islice(database.records(), count)
     while group := list(islice(records, GROUP)):

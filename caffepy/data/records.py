@@ -5,8 +5,9 @@ from concurrent.futures import Executor
 from itertools import repeat
 
 from caffepy.data.batches import Block, Sample
+from caffepy.data.database import Database
 from caffepy.data.datum import decode, parse_datum, raw_images
-from caffepy.data.lmdb import LMDB, Record
+from caffepy.data.folder import Record
 
 LIGHT = 1 << 20  # bytes of a batch
 
@@ -17,16 +18,24 @@ class Records:
     color: `decode_image`'s, for encoded records.
     """
 
-    def __init__(self, database: LMDB, color: bool | None) -> None:
+    def __init__(self, database: Database, color: bool | None) -> None:
         self.database = database
         self.color = color
 
     def __len__(self) -> int:
         return len(self.database)
 
+    def epoch(self, number: int) -> int:
+        """In which epoch the record of a number is; the first is 0."""
+        return self.database.epoch(number)
+
     def items(self, start: int, step: int) -> Iterator[Record]:
         """Every `step`th record from number `start` on, beginning again at the end; endless."""
         return self.database.records(start, step)
+
+    def name(self, record: Record) -> str:
+        """Its database and key."""
+        return str(record)
 
     def light(self, count: int) -> bool:
         """Whether `count` records are read sooner than a thread is woken to read them.

@@ -5,8 +5,9 @@ import logging
 from torch import Tensor
 
 from caffepy.data.batches import Batches, Stream
+from caffepy.data.database import Database, open_database
 from caffepy.data.datum import decode, parse_datum
-from caffepy.data.lmdb import LMDB, find_backend
+from caffepy.data.folder import find_backend
 from caffepy.data.records import Records
 from caffepy.data.transform import Transform
 from caffepy.layers.layer import Shape, Source, SourceLayer, register
@@ -42,8 +43,7 @@ class Data(SourceLayer):
         self._transform = Transform(
             param.transform_param, source.training, source.device, self.full_name
         )
-        self._check_backend(data)
-        records = Records(LMDB(data.source), self._transform.color)
+        records = Records(self._open(data), self._transform.color)
         self._stream = Stream(records, source.seed, *source.share, source.position)
         self._batches = Batches(
             self._stream,
@@ -56,7 +56,7 @@ class Data(SourceLayer):
             if data.HasField(field):
                 logger.warning("%s: data_param.%s does nothing, as in Caffe", self.full_name, field)
 
-    def _check_backend(self, data: DataParameter) -> None:
+    def _open(self, data: DataParameter) -> Database:
         found = find_backend(data.source)
         if data.HasField("backend") and data.backend != found:
             raise self.error(
@@ -64,15 +64,16 @@ class Data(SourceLayer):
                 f"database of backend {DataParameter.DB.Name(found)}",
                 "data_param.backend",
             )
-        if found != DataParameter.LMDB:
-            raise self.error(
-                f"{data.source} is a LevelDB database; this version reads LMDB", "data_param.source"
-            )
+        return open_database(data.source)
 
     @property
     def position(self) -> int:
         """How many records have been handed out, to all ranks together."""
         return self._batches.position
+
+    def origin(self, item: int) -> str:
+        """The record that an item of the last batch is."""
+        return self._batches.origin(item)
 
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`."""
@@ -94,4 +95,4 @@ class Data(SourceLayer):
             )
         image = self._transform.window(decode(datum, color, record).shape, record)
         count = self.param.data_param.batch_size
-        return [(count, *image), (count,)][: len(self.param.top)]
+        return [(count * self._transform.views, *image), (count,)][: len(self.param.top)]

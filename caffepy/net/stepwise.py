@@ -15,6 +15,7 @@ from caffepy.layers.layer import Layer, SourceLayer
 from caffepy.net.build import assemble
 from caffepy.net.need import Need, needs_of
 from caffepy.net.net import Net, Step, run_layer
+from caffepy.net.origin import records_named
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class StepwiseNet(Net):
 
     def evaluate(self) -> Tensor:
         """Run all layers over the next batch; returns its objective."""
-        loss = self.run()
+        with records_named(self.layers):
+            loss = self.run()
         self.tops = {name: self.storage[name].values.tensor().detach() for name in self.results}
         return torch.tensor(loss)
 

@@ -140,6 +140,15 @@ def write_text(path: str | Path, message: Message) -> None:
     write_bytes(path, to_text(message).encode())
 
 
+def write_plain(path: str | Path, text: str) -> None:
+    """Write a text that is no message, whole or not at all.
+
+    Raises:
+        SnapshotError: the file cannot be written.
+    """
+    write_bytes(path, text.encode())
+
+
 def is_prototxt(data: bytes) -> bool:
     """Whether the start of a file reads as text: a field's name or a comment, nothing binary."""
     start = data[:512]

@@ -82,7 +82,7 @@ def keeping(output: str, index: int, prefix: str, *, higher: bool) -> str:
 
 def best(output: str, value: float, iteration: int) -> str:
     """A test was better than all before."""
-    return f"Iteration {iteration}, best {output} so far = {number(value)}"
+    return f"Best {output} so far = {number(value)}, at iteration {iteration}"
 
 
 def elements(outputs: Iterable[str], tops: Mapping[str, Tensor]) -> list[tuple[str, float]]:

@@ -61,7 +61,9 @@ class Solver:
     net, test_nets: the test nets share the train net's blobs. param: the settings. iter: how many
     updates were made. updater: the rate, the rule and its history. copied: what each file of
     weights did to the train net. progress: called after each update with iter, max_iter, the
-    smoothed loss and the learning rate.
+    smoothed loss and the learning rate. record: called with every number that is logged of an
+    iteration: what measured it ("train", "test", "test_1" for the second test net, "" for the loss
+    and the learning rate), the iteration, and pairs of a name and a number.
 
     Raises:
         ParseError, NetError, LayerError, DataError: a file or a net is wrong.
@@ -99,6 +101,7 @@ class Solver:
         self.iter = 0
         self.stopping = False
         self.progress: Callable[[int, int, float, float], None] | None = None
+        self.record: Callable[[str, int, Sequence[tuple[str, float]]], None] | None = None
         self._requests: deque[Action] = deque()
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._restored_losses: Sequence[float] = ()
@@ -133,6 +136,7 @@ class Solver:
         if self._due(self.param.display):
             self._losses.append(float(self.net.evaluate()))
             log.info(report.final_loss(self.iter, self.smoothed_loss))
+            self._record("", [("loss", self.smoothed_loss)])
         if self._due(self.param.test_interval):
             self.test_all()
         self._test_start = None
@@ -190,12 +194,19 @@ class Solver:
         values = report.elements(self.net.outputs, self.net.tops)
         for line in report.output_lines("Train", values, self.net.loss_weights):
             log.info(line)
+        self._record("", [("loss", loss)])
+        self._record("train", values)
+
+    def _record(self, group: str, values: Sequence[tuple[str, float]]) -> None:
+        if self.record is not None:
+            self.record(group, self.iter, values)
 
     def apply_update(self) -> float:
         """Move the parameters by their gradients, and return the learning rate of this iteration."""
         rate = self.updater.rate(self.iter)
         if self._due(self.param.display):
             log.info(report.rate(self.iter, rate))
+            self._record("", [("lr", rate)])
         self.updater.update(rate, self.iter)
         self.iter += 1
         return rate
@@ -213,6 +224,7 @@ class Solver:
         """Print the mean of each number of each output over test_iter batches of a test net."""
         log.info(report.testing(self.iter, index))
         net, batches = self.test_nets[index], self.param.test_iter[index]
+        group = f"test_{index}" if index else "test"
         loss = torch.zeros((), device=self.device)
         sums = dict.fromkeys(net.outputs, loss)
         for _ in range(batches):
@@ -224,10 +236,12 @@ class Solver:
             sums = {name: total + net.tops[name] for name, total in sums.items()}
         if self.param.test_compute_loss:
             log.info(report.test_loss(float(loss / batches)))
+            self._record("", [(f"{group}_loss", float(loss / batches))])
         means = {name: total / batches for name, total in sums.items()}
         values = report.elements(net.outputs, means)
         for line in report.output_lines("Test", values, net.loss_weights):
             log.info(line)
+        self._record(group, values)
         if self._keeper.is_best(index, means, self.iter):
             self._keeper.save_best(self.net, self._state())
 

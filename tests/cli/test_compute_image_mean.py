@@ -8,6 +8,7 @@ import pytest
 
 from caffepy.cli.main import main
 from caffepy.data.transform import read_mean
+from caffepy.proto import DataParameter
 from tests.data.databases import write_images
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +61,7 @@ def test_without_a_file_it_logs_only(capsys: pytest.CaptureFixture[str]) -> None
         pytest.param(["db", "none/mean"], 1, "there is no folder 'none'", id="no folder"),
         pytest.param(["db", "db"], 1, "db: is a folder; give the name of a file", id="a folder"),
         pytest.param(
-            ["-backend=leveldb", "db"], 1, "--backend is leveldb, but this is", id="other backend"
+            ["-backend=leveldb", "db"], 1, "--backend is LEVELDB, but db is", id="other backend"
         ),
         pytest.param(["-backend=sqlite", "db"], 2, "choose from", id="no backend"),
         pytest.param([], 2, "required: INPUT_DB", id="nothing"),
@@ -74,12 +75,11 @@ def test_refuses(
     assert message in capsys.readouterr().err
 
 
-def test_refuses_leveldb(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("level").mkdir()
-    Path("level/CURRENT").touch()
+def test_reads_leveldb(capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(Path("level"), [np.full((4, 6, 1), 7, np.uint8)], backend=DataParameter.LEVELDB)
 
-    assert main(["compute_image_mean", "level"]) == 1
-    assert "level: a LevelDB database; this version reads LMDB" in capsys.readouterr().err
+    assert main(["compute_image_mean", "-backend=leveldb", "level"]) == 0
+    assert "] mean_value channel [0]: 7\n" in capsys.readouterr().err
 
 
 def test_a_failure_keeps_the_mean_that_was_there(capsys: pytest.CaptureFixture[str]) -> None:

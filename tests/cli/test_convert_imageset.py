@@ -7,6 +7,7 @@ import pytest
 from caffepy.cli.main import main
 from caffepy.data.datum import parse_datum
 from caffepy.data.images import encode_image
+from caffepy.data.leveldb import LevelDB
 from caffepy.data.lmdb import LMDB
 from tests.data.databases import ramp
 
@@ -52,6 +53,12 @@ def test_flags(flags: list[str], shape: tuple[int, ...], encoded: bool) -> None:
     assert (datum.encoded, datum.label) == (encoded, 3)
 
 
+def test_writes_leveldb() -> None:
+    assert convert("-backend", "leveldb") == 0
+
+    assert list(LevelDB("db").keys()) == [b"00000000_a.png"]
+
+
 def test_names_the_images_it_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert convert(listing="mixed.txt") == 0
 
@@ -72,7 +79,7 @@ def test_names_the_images_it_left_out(capsys: pytest.CaptureFixture[str]) -> Non
         pytest.param(
             ["--resize_height=-5", "--resize_width=-5"], "list.txt", 2, "is -5", id="negative"
         ),
-        pytest.param(["--backend=leveldb"], "list.txt", 2, "choose from", id="backend"),
+        pytest.param(["--backend=sqlite"], "list.txt", 2, "choose from", id="backend"),
         pytest.param(["--encode_type=gif"], "list.txt", 1, "as 'gif'; types written", id="type"),
     ],
 )

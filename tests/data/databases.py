@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from caffepy.data.database import create_database
 from caffepy.data.datum import encoded_datum, to_datum
 from caffepy.data.images import Pixels, encode_image
-from caffepy.data.lmdb import LMDBWriter
-from caffepy.proto import Datum
+from caffepy.proto import DataParameter, Datum
 
 
 def ramp(height: int, width: int, channels: int = 3, start: int = 0) -> Pixels:
@@ -18,15 +18,30 @@ def ramp(height: int, width: int, channels: int = 3, start: int = 0) -> Pixels:
     return counted.astype(np.uint8).reshape(height, width, channels)
 
 
-def write_datums(path: Path, datums: list[Datum]) -> str:
+def write_records(path: Path, count: int = 5, size: int = 3, *, backend: DataParameter.DB) -> Path:
+    """A database of records 000000, 000001, …, each `size` bytes, all equal to its number."""
+    with create_database(path, backend) as writer:
+        for number in range(count):
+            writer.put(b"%06d" % number, bytes([number % 256]) * size)
+    return path
+
+
+def write_datums(
+    path: Path, datums: list[Datum], backend: DataParameter.DB = DataParameter.LMDB
+) -> str:
     """A database of these records under the keys 00, 01, …; its path."""
-    with LMDBWriter(path) as writer:
+    with create_database(path, backend) as writer:
         for number, datum in enumerate(datums):
             writer.put(b"%02d" % number, datum.SerializeToString())
     return str(path)
 
 
-def write_images(path: Path, images: list[Pixels], extension: str | None = None) -> str:
+def write_images(
+    path: Path,
+    images: list[Pixels],
+    extension: str | None = None,
+    backend: DataParameter.DB = DataParameter.LMDB,
+) -> str:
     """A database of images, labelled 0, 1, …: raw, or as files of a type such as "png"."""
     return write_datums(
         path,
@@ -36,6 +51,7 @@ def write_images(path: Path, images: list[Pixels], extension: str | None = None)
             else encoded_datum(encode_image(image, extension), label)
             for label, image in enumerate(images)
         ],
+        backend,
     )
 
 

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from caffepy.data.datum import decode, encoded_datum, parse_datum, raw_images, to_datum
+from caffepy.data.datum import (
+    decode,
+    encoded_datum,
+    float_record,
+    parse_datum,
+    raw_images,
+    to_datum,
+)
 from caffepy.data.images import encode_image
 from caffepy.errors import DataError
 from caffepy.proto import Datum
@@ -94,3 +101,13 @@ def test_raw_images_of_one_size_are_read_at_once() -> None:
 def test_other_records_are_read_singly(other: Datum) -> None:
     assert raw_images([to_datum(ramp(2, 3), 0), other]) is None
     assert raw_images([other, to_datum(ramp(2, 3), 0)]) is None
+
+
+def test_numbers_that_are_no_bytes_are_written_as_protobuf_writes_them() -> None:
+    numbers = np.linspace(-3, 1e9, 2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
+
+    record = float_record(numbers)
+
+    expected = Datum(channels=2, height=3, width=4, float_data=numbers.ravel().tolist())
+    assert record == expected.SerializeToString()
+    np.testing.assert_array_equal(decode(parse_datum(record)), numbers)

@@ -8,7 +8,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from caffepy.data.images import check_extension, decode_image, encode_image, read_file, resize
+from caffepy.data.images import (
+    check_extension,
+    decode_image,
+    encode_image,
+    file_shape,
+    read_file,
+    resize,
+)
 from caffepy.data.lmdb import LMDB
 from caffepy.errors import DataError
 from caffepy.proto import Datum
@@ -224,3 +231,26 @@ def test_pixels_are_read_only() -> None:
     pixels: NDArray[np.uint8] = decode_image(JPEG)
 
     assert not pixels.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("file_format", "mode"),
+    [
+        *(("PNG", mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+        *(("JPEG", mode) for mode in ("L", "RGB", "CMYK")),
+        *(("TIFF", mode) for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK")),
+    ],
+)
+def test_the_shape_is_known_without_decoding(file_format: str, mode: str) -> None:
+    blank = np.full((5, 7), 9, np.uint16)
+    data = saved(Image.fromarray(blank) if mode == "I;16" else Image.new(mode, (7, 5)), file_format)
+
+    file_type, (channels, height, width) = file_shape(data)
+
+    assert file_type == file_format
+    assert (height, width, channels) == decode_image(data, None).shape
+
+
+def test_the_shape_of_what_is_no_image() -> None:
+    with pytest.raises(DataError, match="here: not an image, or damaged"):
+        file_shape(b"broken", "here")

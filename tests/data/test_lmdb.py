@@ -1,35 +1,23 @@
 import gc
-import pickle
 import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import lmdb
 import pytest
 
-from caffepy.data.lmdb import LMDB, LMDBWriter, check_key, find_backend, open_environment
+from caffepy.data.lmdb import LMDB, LMDBWriter, open_environment
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
+from tests.data.databases import write_records
 
+write = partial(write_records, backend=DataParameter.LMDB)
+level = partial(write_records, backend=DataParameter.LEVELDB)
 GOLDEN = Path(__file__).parents[1] / "golden" / "data"
-
-
-def write(path: Path, count: int = 5, size: int = 3) -> Path:
-    with LMDBWriter(path) as writer:
-        for number in range(count):
-            writer.put(b"%06d" % number, bytes([number % 256]) * size)
-    return path
-
-
-def test_reads_what_was_written(tmp_path: Path) -> None:
-    database = LMDB(write(tmp_path / "db"))
-
-    assert len(database) == 5
-    assert list(database.keys()) == [b"%06d" % number for number in range(5)]
-    assert database.get(b"000003") == b"\3\3\3"
 
 
 def test_reads_a_database_of_the_real_program(tmp_path: Path) -> None:
@@ -47,39 +35,6 @@ def test_writes_the_format_that_the_real_program_reads(tmp_path: Path) -> None:
     file = (write(tmp_path / "db") / "data.mdb").read_bytes()
 
     assert file[16:24] == b"\xde\xc0\xef\xbe\1\0\0\0"  # LMDB's mark, version 1
-
-
-@pytest.mark.parametrize(
-    ("start", "step", "numbers"),
-    [
-        pytest.param(0, 1, [0, 1, 2, 3, 4, 0, 1], id="all"),
-        pytest.param(3, 1, [3, 4, 0, 1, 2, 3, 4], id="from the middle"),
-        pytest.param(13, 1, [3, 4, 0, 1, 2, 3, 4], id="from a later epoch"),
-        pytest.param(1, 2, [1, 3, 0, 2, 4, 1, 3], id="every second"),
-        pytest.param(0, 7, [0, 2, 4, 1, 3, 0, 2], id="steps longer than the database"),
-    ],
-)
-def test_records_begin_again_at_the_end(
-    tmp_path: Path, start: int, step: int, numbers: list[int]
-) -> None:
-    records = LMDB(write(tmp_path / "db")).records(start, step)
-
-    assert [int(record.key) for record in islice(records, 7)] == numbers
-
-
-def test_a_record_names_itself(tmp_path: Path) -> None:
-    record = next(LMDB(write(tmp_path / "db")).records(2))
-
-    assert str(record) == f"{tmp_path}/db: record '000002'"
-
-
-def test_goes_to_another_process(tmp_path: Path) -> None:
-    database = LMDB(write(tmp_path / "db"))
-    assert len(database) == 5
-
-    copy = pickle.loads(pickle.dumps(database))
-
-    assert copy.get(b"000001") == b"\1\1\1"
 
 
 def test_two_readers_share_an_environment_while_either_lives(tmp_path: Path) -> None:
@@ -114,17 +69,6 @@ def test_a_new_database_under_an_old_name_is_the_new_one(tmp_path: Path) -> None
     assert len(old) == 5
 
 
-def leveldb(path: Path) -> Path:
-    path.mkdir()
-    (path / "CURRENT").write_text("MANIFEST-000002\n")
-    return path
-
-
-def test_finds_the_backend(tmp_path: Path) -> None:
-    assert find_backend(write(tmp_path / "lm")) == DataParameter.LMDB
-    assert find_backend(leveldb(tmp_path / "level")) == DataParameter.LEVELDB
-
-
 def cut(path: Path, size: int) -> Path:
     with (path / "data.mdb").open("r+b") as file:
         file.truncate(size)
@@ -145,9 +89,7 @@ def overwritten(path: Path) -> Path:
     ("make", "message"),
     [
         pytest.param(lambda path: path, "no such database", id="missing"),
-        pytest.param(lambda path: write(path) / "data.mdb", "is a file; give", id="file"),
-        pytest.param(lambda path: path.parent, "not a database: neither data.mdb", id="folder"),
-        pytest.param(leveldb, "a LevelDB database, not an LMDB", id="LevelDB"),
+        pytest.param(level, "a LevelDB database, not an LMDB", id="LevelDB"),
         pytest.param(lambda path: overwritten(write(path)), "cannot be opened", id="garbage"),
         pytest.param(empty, "an empty database", id="empty"),
         pytest.param(lambda path: cut(write(path), 0), "cannot be opened", id="cut to nothing"),
@@ -166,11 +108,6 @@ def test_refuses_to_read(tmp_path: Path, make: object, message: str) -> None:
         len(LMDB(path))
 
 
-def test_refuses_an_unknown_key(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"db: no record 'nope'$"):
-        LMDB(write(tmp_path / "db")).get(b"nope")
-
-
 def test_the_map_grows_without_losing_records(tmp_path: Path) -> None:
     database = LMDB(write(tmp_path / "db", 2100, 20_000))  # 42 MB: several times the first map
 
@@ -179,46 +116,6 @@ def test_the_map_grows_without_losing_records(tmp_path: Path) -> None:
         record.value == bytes([number % 256]) * 20_000
         for number, record in enumerate(islice(database.records(), 2100))
     )
-
-
-@pytest.mark.parametrize("made", [Path.mkdir, Path.touch], ids=["folder", "file"])
-def test_refuses_a_name_that_is_taken(tmp_path: Path, made: object) -> None:
-    assert callable(made)
-    made(tmp_path / "db")
-
-    with pytest.raises(DataError, match="db: exists already"):
-        LMDBWriter(tmp_path / "db")
-
-
-def test_refuses_a_missing_parent(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"there is no folder .*none'"):
-        LMDBWriter(tmp_path / "none" / "db")
-
-
-def test_an_exception_leaves_nothing_behind(tmp_path: Path) -> None:
-    def interrupted() -> None:
-        with LMDBWriter(tmp_path / "db") as writer:
-            writer.put(b"key", b"value")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_appears_under_the_name_before_the_end(tmp_path: Path) -> None:
-    with LMDBWriter(tmp_path / "db") as writer:
-        writer.put(b"key", b"value")
-        assert not (tmp_path / "db").exists()
-
-    assert [path.name for path in tmp_path.iterdir()] == ["db"]
-
-
-@pytest.mark.parametrize(("key", "length"), [(b"", 0), (b"k" * 512, 512)], ids=["empty", "long"])
-def test_refuses_a_key_that_does_not_fit(key: bytes, length: int) -> None:
-    with pytest.raises(DataError, match=f"has {length} bytes; LMDB takes 1 to 511"):
-        check_key(key)
 
 
 FILL = """
@@ -246,4 +143,45 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     )
 
     assert done.stdout.startswith(f"{tmp_path}/db: cannot be written: ")
+    assert done.stdout.endswith(" MB are free on its disk\n")
     assert list(tmp_path.iterdir()) == []
+
+
+APPEND = """
+import lmdb, sys
+with lmdb.open(sys.argv[1]) as environment, environment.begin(write=True) as transaction:
+    transaction.put(b"9", b"new")
+"""
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_tells_when_another_process_writes_to_it(tmp_path: Path, step: int) -> None:
+    with LMDBWriter(tmp_path / "db") as writer:
+        for number in range(7):
+            writer.put(b"%d" % number, b"old")
+    records = LMDB(tmp_path / "db").records(step=step)
+    next(records)
+
+    subprocess.run([sys.executable, "-c", APPEND, tmp_path / "db"], check=True)
+
+    with pytest.raises(DataError, match=r"/db: was written to while it was read; start again when"):
+        list(islice(records, 40))
+
+
+def test_what_was_written_before_is_read(tmp_path: Path) -> None:
+    with LMDBWriter(tmp_path / "db") as writer:
+        writer.put(b"0", b"old")
+    subprocess.run([sys.executable, "-c", APPEND, tmp_path / "db"], check=True)
+
+    found = [record.value for record in islice(LMDB(tmp_path / "db").records(), 100)]
+
+    assert found == [b"old", b"new"] * 50
+
+
+@pytest.mark.parametrize(("key", "length"), [(b"", 0), (b"k" * 512, 512)], ids=["empty", "long"])
+def test_refuses_a_key_that_does_not_fit(tmp_path: Path, key: bytes, length: int) -> None:
+    with (
+        pytest.raises(DataError, match=f"has {length} bytes; LMDB takes 1 to 511"),
+        LMDBWriter(tmp_path / "db") as writer,
+    ):
+        writer.put(key, b"value")

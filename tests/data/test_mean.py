@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from caffepy.data.images import Pixels
-from caffepy.data.lmdb import LMDBWriter
+from caffepy.data.lmdb import LMDB, LMDBWriter
 from caffepy.data.mean import GROUP, check_target, compute_mean, write_mean
 from caffepy.data.transform import read_mean
 from caffepy.errors import DataError, SnapshotError
@@ -36,14 +36,14 @@ def test_mean_of_images(tmp_path: Path, extension: str | None, channels: int) ->
     images = [ramp(4, 6, channels, 7 * number) for number in range(COUNT)]
     path = write_images(tmp_path / "db", images, extension)
 
-    np.testing.assert_allclose(compute_mean(path, silent), naive_mean(images), rtol=1e-14)
+    np.testing.assert_allclose(compute_mean(LMDB(path), silent), naive_mean(images), rtol=1e-14)
 
 
 def test_sums_of_bytes_are_exact_and_do_not_overflow(tmp_path: Path) -> None:
     white = np.full((2, 3, 1), 255, np.uint8)
     path = write_images(tmp_path / "db", [white] * 300)
 
-    assert compute_mean(path, silent).tolist() == [[[255.0] * 3] * 2]
+    assert compute_mean(LMDB(path), silent).tolist() == [[[255.0] * 3] * 2]
 
 
 def test_mean_of_float_data_among_bytes(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_mean_of_float_data_among_bytes(tmp_path: Path) -> None:
         ],
     )
 
-    assert compute_mean(path, silent).tolist() == [[[1.25, 98.5]]]
+    assert compute_mean(LMDB(path), silent).tolist() == [[[1.25, 98.5]]]
 
 
 @pytest.mark.parametrize("extension", [None, "png"], ids=["raw", "encoded"])
@@ -70,14 +70,14 @@ def test_refuses_images_of_two_sizes(tmp_path: Path, place: int, extension: str 
         match=rf"db: record '{place:02}' is 3 channels x 6 rows x 4 columns, "
         r"but the first, '00', is 3 channels x 4 rows x 6 columns",
     ):
-        compute_mean(path, silent)
+        compute_mean(LMDB(path), silent)
 
 
 def test_refuses_grey_among_colour(tmp_path: Path) -> None:
     path = write_images(tmp_path / "db", [ramp(4, 6), ramp(4, 6, 1)], "png")
 
     with pytest.raises(DataError, match=r"record '01' is 1 channels .* is 3 channels"):
-        compute_mean(path, silent)
+        compute_mean(LMDB(path), silent)
 
 
 def test_names_a_damaged_record(tmp_path: Path) -> None:
@@ -86,14 +86,14 @@ def test_names_a_damaged_record(tmp_path: Path) -> None:
     path = write_datums(tmp_path / "db", [good, broken])
 
     with pytest.raises(DataError, match=r"db: record '01': not an image, or damaged"):
-        compute_mean(path, silent)
+        compute_mean(LMDB(path), silent)
 
 
 def test_refuses_an_empty_database(tmp_path: Path) -> None:
     path = write_datums(tmp_path / "db", [])
 
     with pytest.raises(DataError, match=r"db: an empty database: it holds no records"):
-        compute_mean(path, silent)
+        compute_mean(LMDB(path), silent)
 
 
 def test_logs_and_tells_progress(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -107,7 +107,7 @@ def test_logs_and_tells_progress(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             )
     told: list[tuple[int, int]] = []
 
-    compute_mean(tmp_path / "db", lambda *at: told.append(at))
+    compute_mean(LMDB(tmp_path / "db"), lambda *at: told.append(at))
 
     assert caplog.messages == [
         "Starting iteration",

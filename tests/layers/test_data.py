@@ -13,7 +13,7 @@ from caffepy.data.mean import write_mean
 from caffepy.errors import DataError, LayerError
 from caffepy.layers import data as data
 from caffepy.layers.layer import Source, SourceLayer, build_source
-from caffepy.proto import LayerParameter
+from caffepy.proto import DataParameter, LayerParameter
 from tests.data.databases import ramp, write_datums, write_images
 
 TOPS = 'top: "data" top: "label"'
@@ -212,13 +212,21 @@ def test_refuses_the_wrong_backend(path: str) -> None:
     assert caught.value.field == "data_param.backend"
 
 
-def test_refuses_leveldb(tmp_path: Path) -> None:
-    (tmp_path / "CURRENT").touch()
+def test_reads_leveldb(tmp_path: Path) -> None:
+    images = [ramp(4, 6, 3, start) for start in range(5)]
+    path = write_images(tmp_path / "db", images, backend=DataParameter.LEVELDB)
+    layer = make(f'source: "{path}" batch_size: 4')
 
-    with pytest.raises(LayerError, match="is a LevelDB database; this version reads LMDB"):
-        make(f'source: "{tmp_path}" batch_size: 1')
+    assert layer.top_shapes() == [(4, 3, 4, 6), (4,)]
+    assert [layer.read()[1].tolist() for _ in range(2)] == [[0, 1, 2, 3], [4, 0, 1, 2]]
+    np.testing.assert_array_equal(layer.read()[0][0], images[3].transpose(2, 0, 1))
+
+
+def test_refuses_the_wrong_backend_of_leveldb(tmp_path: Path) -> None:
+    path = write_images(tmp_path / "db", [ramp(4, 6)], backend=DataParameter.LEVELDB)
+
     with pytest.raises(LayerError, match=r"backend is LMDB, but .* of backend LEVELDB"):
-        make(f'source: "{tmp_path}" batch_size: 1 backend: LMDB')
+        make(f'source: "{path}" batch_size: 1 backend: LMDB')
 
 
 def test_refuses_a_missing_database() -> None:

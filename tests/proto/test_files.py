@@ -18,6 +18,7 @@ from caffepy.proto.files import (
     staged,
     to_text,
     write_binary,
+    write_plain,
     write_text,
 )
 
@@ -138,6 +139,14 @@ def test_a_file_is_written_whole_or_not_at_all(
         write(path, NET)
 
     assert [found.name for found in tmp_path.iterdir()] == ["kept"]
+
+
+def test_plain_text_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_plain(tmp_path / "a.txt", "é\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"\xc3\xa9\n"
+
+    with pytest.raises(SnapshotError, match=f"^cannot write {tmp_path}: Is a directory$"):
+        write_plain(tmp_path, "text")
 
 
 def test_a_file_is_written_in_place_of_an_older_one(tmp_path: Path) -> None:

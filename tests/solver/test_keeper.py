@@ -128,7 +128,7 @@ def test_the_best_pair_has_the_weights_that_were_tested(caplog: pytest.LogCaptur
     assert (state.run.best.output, state.run.best.iter) == ("loss", best)
     assert state.run.best.value == pytest.approx(losses[best], rel=1e-5)
     assert state.learned_net == "tiny_best.caffemodel"
-    assert f"Iteration {best}, best loss so far = {losses[best]:g}" in lines
+    assert f"Best loss so far = {losses[best]:g}, at iteration {best}" in lines
     resumed = Solver("solver.prototxt", snapshot="tiny_best.solverstate")
     assert all(map(torch.equal, blobs(resumed), seen[best]))
 

@@ -11,6 +11,7 @@ from caffepy.proto import caffe_pb2
 TABLE = Path(__file__).parent / "golden" / "schema" / "caffe.tsv"
 ROWS = list(csv.DictReader(TABLE.read_text().splitlines(), delimiter="\t"))
 OURS = {
+    "BestTest",
     "LayerState",
     "NamedBlob",
     "NetPositions",

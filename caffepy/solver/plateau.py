@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from caffepy.graph.graph import Graph
 from caffepy.proto import RunState, SolverState
 
 
@@ -48,14 +47,3 @@ def kept_plateau(state: SolverState) -> Plateau:
     if state.HasField("minimum_loss"):
         return Plateau(best=state.minimum_loss, since=state.iter_last_event)
     return Plateau(since=state.iter)
-
-
-def sign(graph: Graph, output: str) -> int:
-    """What makes an output of a test one of which less is better: 1 for a loss, else -1.
-
-    A loss is what training minimises: an output with a positive loss weight, or without one, of a
-    type whose name ends in Loss. All else, such as an accuracy, is better when it is larger.
-    """
-    weight = graph.loss_weights.get(output, 0.0)
-    maker = [node.param.type for node in graph.nodes if output in node.param.top][-1]
-    return 1 if weight > 0 or (weight == 0 and maker.endswith("Loss")) else -1

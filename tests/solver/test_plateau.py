@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from caffepy.proto import RunState, SolverState
-from caffepy.solver.plateau import Plateau, keep_plateau, kept_plateau, sign
-from tests.net.nets import graph_of
+from caffepy.solver.plateau import Plateau, keep_plateau, kept_plateau
 
 
 def test_it_steps_when_nothing_got_better_for_a_window() -> None:
@@ -32,27 +31,6 @@ def test_it_is_ssds_rule() -> None:
         step = plateau.next_step(windows, iteration, step)
         assert step == expected
     assert step > 2
-
-
-@pytest.mark.parametrize(
-    ("output", "expected"),
-    [("accuracy", -1), ("loss", 1), ("silent", 1), ("score", -1), ("gain", -1)],
-)
-def test_losses_are_better_when_smaller_and_all_else_when_larger(
-    output: str, expected: int
-) -> None:
-    graph = graph_of("""
-        layer { name: "x" type: "Input" top: "x" top: "y"
-                input_param { shape { dim: 2 dim: 3 } shape { dim: 2 } } }
-        layer { name: "a" type: "Accuracy" bottom: "x" bottom: "y" top: "accuracy" }
-        layer { name: "l" type: "SoftmaxWithLoss" bottom: "x" bottom: "y" top: "loss" }
-        layer { name: "s" type: "SoftmaxWithLoss" bottom: "x" bottom: "y" top: "silent"
-                loss_weight: 0 }
-        layer { name: "g" type: "SoftmaxWithLoss" bottom: "x" bottom: "y" top: "gain"
-                loss_weight: -1 }
-        layer { name: "p" type: "Softmax" bottom: "x" top: "score" }
-    """)
-    assert sign(graph, output) == expected
 
 
 def test_how_far_plateau_is_is_kept() -> None:

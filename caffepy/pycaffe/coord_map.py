@@ -5,10 +5,12 @@ the other. `axis` is the axis before the first spatial one, None where a layer h
 a and b are 1 and 0, or arrays of one number a spatial axis, or one for all.
 """
 
+from collections import deque
+from collections.abc import Iterator
 from typing import TypeAlias, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from caffepy.errors import NetError
 from caffepy.pycaffe.net_spec import Function, Top, layers
@@ -17,18 +19,37 @@ Numbers: TypeAlias = NDArray[np.float64]
 Map: TypeAlias = tuple[int | None, "float | Numbers", "float | Numbers"]
 
 IDENTITY: Map = (None, 1, 0)
-PASS_THROUGH_LAYERS = (
-    "AbsVal BNLL BatchNorm Bias Clip Dropout ELU Eltwise Exp LRN Log MVN PReLU Power ReLU Scale "
-    "Sigmoid Split Swish TanH Threshold"
-).split()
+PASS_THROUGH_LAYERS = [
+    "AbsVal",
+    "BNLL",
+    "BatchNorm",
+    "Bias",
+    "Clip",
+    "Dropout",
+    "ELU",
+    "Eltwise",
+    "Exp",
+    "LRN",
+    "Log",
+    "MVN",
+    "PReLU",
+    "Power",
+    "ReLU",
+    "Scale",
+    "Sigmoid",
+    "Split",
+    "Swish",
+    "TanH",
+    "Threshold",
+]
 ONE_SIDED = ("kernel_h", "kernel_w", "stride_h", "stride_w", "pad_h", "pad_w")
 
 
-class UndefinedMapException(NetError):
+class UndefinedMapException(NetError):  # noqa: N818 - pycaffe's name
     """A layer that moves coordinates in no way that scale and shift could tell."""
 
 
-class AxisMismatchException(NetError):
+class AxisMismatchException(NetError):  # noqa: N818 - pycaffe's name
     """Two maps over spatial axes that do not begin at the same place."""
 
 
@@ -61,7 +82,7 @@ def crop_params(fn: Function) -> tuple[int, Numbers]:
 
 
 def coord_map(fn: Function) -> Map:
-    """The map from the tops of a layer to its first bottom, as `compose` takes them.
+    """The map from the bottoms of a layer to its tops.
 
     Raises:
         UndefinedMapException: the layer's type has none.
@@ -106,16 +127,16 @@ def inverse(coord_map: Map) -> Map:
 
 
 def coord_map_from_to(top_from: Top, top_to: Top) -> Map:
-    """The map between two blobs, by way of a blob that both are made of.
+    """The map from one blob to another, by way of a blob that both are made of.
 
     Raises:
         RuntimeError: there is none, or only through layers whose coordinates cannot be followed.
         AxisMismatchException: the layers on the way disagree on which axes are spatial.
     """
-    known = _maps_back(top_from)
-    for top, back in _maps_back(top_to).items():
-        if top in known:
-            return compose(back, inverse(known[top]))
+    known = dict(_maps_from_ancestors(top_from))
+    for ancestor, to_map in _maps_from_ancestors(top_to):
+        if ancestor in known:
+            return compose(to_map, inverse(known[ancestor]))
     raise NetError(
         f"no map between the tops of {top_from.fn.type_name} and {top_to.fn.type_name}: they are "
         "not connected by spatial layers"
@@ -144,12 +165,13 @@ def crop(top_from: Top, top_to: Top) -> Top:
     return made
 
 
-def _maps_back(top: Top) -> dict[Top, Map]:
-    """The map from a blob to each that it is made of, itself first, nearer ones before others."""
+def _maps_from_ancestors(top: Top) -> Iterator[tuple[Top, Map]]:
+    """Each blob that a blob is made of, itself first, nearer ones before others, and its map."""
     maps = {top: IDENTITY}
-    frontier = [top]
+    frontier = deque([top])
     while frontier:
-        made = frontier.pop(0)
+        made = frontier.popleft()
+        yield made, maps[made]
         try:
             step = coord_map(made.fn)
         except UndefinedMapException:
@@ -160,7 +182,6 @@ def _maps_back(top: Top) -> dict[Top, Map]:
             if bottom not in maps:
                 maps[bottom] = compose(maps[made], step)
                 frontier.append(bottom)
-    return maps
 
 
 def _settings(fn: Function, *messages: str) -> dict[str, object]:

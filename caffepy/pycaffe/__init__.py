@@ -6,6 +6,7 @@ from caffepy.layers.layer import layer_types
 from caffepy.layers.python import Layer as Layer
 from caffepy.proto import TEST as TEST
 from caffepy.proto import TRAIN as TRAIN
+from caffepy.pycaffe import io as io
 from caffepy.pycaffe.alias import install as install
 from caffepy.pycaffe.mode import set_device as set_device
 from caffepy.pycaffe.mode import set_mode_cpu as set_mode_cpu

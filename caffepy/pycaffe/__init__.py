@@ -8,6 +8,8 @@ from caffepy.proto import TEST as TEST
 from caffepy.proto import TRAIN as TRAIN
 from caffepy.pycaffe import io as io
 from caffepy.pycaffe.alias import install as install
+from caffepy.pycaffe.classifier import Classifier as Classifier
+from caffepy.pycaffe.detector import Detector as Detector
 from caffepy.pycaffe.mode import set_device as set_device
 from caffepy.pycaffe.mode import set_mode_cpu as set_mode_cpu
 from caffepy.pycaffe.mode import set_mode_gpu as set_mode_gpu

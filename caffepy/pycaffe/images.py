@@ -12,6 +12,7 @@ from caffepy.data.resample import MAX_ORDER, resample
 
 Floats: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.uint8]
+Dims: TypeAlias = Sequence[int] | NDArray[np.int64]  # height and width
 
 UNIT = (np.arange(256) / 255).astype(np.float32)
 LUMA = np.array([0.2125, 0.7154, 0.0721])  # of red, green and blue (ITU-R BT.709)
@@ -36,7 +37,7 @@ def load_image(filename: str | PathLike[str], color: bool = True) -> Floats:
     return grey
 
 
-def resize_image(im: Numbers, new_dims: Sequence[int], interp_order: int = 1) -> Floats:
+def resize_image(im: Numbers, new_dims: Dims, interp_order: int = 1) -> Floats:
     """An image (H, W, K) at new_dims, (height, width): float32.
 
     Images of 1 or 3 channels keep their edges in place and stay within their least and greatest
@@ -69,7 +70,7 @@ def resize_image(im: Numbers, new_dims: Sequence[int], interp_order: int = 1) ->
     return resized
 
 
-def oversample(images: Sequence[Numbers], crop_dims: Sequence[int]) -> Floats:
+def oversample(images: Sequence[Numbers], crop_dims: Dims) -> Floats:
     """Ten crops of each image: the corners and the centre, then the same mirrored.
 
     Args:
@@ -92,7 +93,7 @@ def oversample(images: Sequence[Numbers], crop_dims: Sequence[int]) -> Floats:
     return np.stack(both, axis=1).reshape(-1, height, width, whole.shape[3])
 
 
-def check_crop(size: Sequence[int], crop: Sequence[int]) -> tuple[int, int]:
+def check_crop(size: Dims, crop: Dims) -> tuple[int, int]:
     """How much (height, width) is left over by a crop; ValueError where it is larger."""
     down, right = (int(whole) - int(part) for whole, part in zip(size, crop, strict=True))
     if down < 0 or right < 0:

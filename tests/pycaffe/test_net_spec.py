@@ -14,7 +14,7 @@ from caffepy.proto import LayerParameter, NetParameter, PoolingParameter
 from caffepy.proto.text import parse_text
 from caffepy.pycaffe import layers as L
 from caffepy.pycaffe import params as P
-from caffepy.pycaffe.net_spec import Function, Top, assign_proto, param_name_dict
+from caffepy.pycaffe.net_spec import Function, Top
 
 
 def parsed(text: str) -> NetParameter:
@@ -151,25 +151,6 @@ def test_settings_go_where_they_belong(spec: Callable[[], Top], param: str) -> N
     expected.name, expected.type, expected.bottom[:] = layer.name, layer.type, layer.bottom
     expected.top[:] = layer.top
     assert layer == expected
-
-
-def test_a_message_is_filled_by_name() -> None:
-    layer = LayerParameter()
-    assign_proto(layer, "param", [{"name": "w"}, {"name": "b"}])
-    assign_proto(layer, "include", {"stage": ["deploy", "x"]})
-    assign_proto(layer, "top", "blob")
-
-    assert [param.name for param in layer.param] == ["w", "b"]
-    assert layer.include[0].stage == ["deploy", "x"]
-    assert layer.top == ["blob"]
-
-
-def test_the_messages_of_types() -> None:
-    names = param_name_dict()
-
-    assert names["Convolution"] == "convolution"
-    assert names["HDF5Data"] == "hdf5_data"
-    assert "Deconvolution" not in names
 
 
 def test_enums_are_numbers() -> None:

@@ -1,6 +1,6 @@
 """caffe.Classifier: a net that says what images show."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ class Classifier(Net):
 
     Raises:
         CaffeError: a file is wrong, or the net takes no images.
-        ValueError: `mean` does not fit the input, or the input does not fit into `image_dims`.
+        InputError: `mean` does not fit the input, or the input does not fit into `image_dims`.
     """
 
     def __init__(  # noqa: PLR0913 - pycaffe's signature
@@ -39,7 +39,7 @@ class Classifier(Net):
         self.image_dims: Dims = self.crop_dims if image_dims is None else image_dims
         check_crop(self.image_dims, self.crop_dims)
 
-    def predict(self, inputs: Sequence[Numbers], oversample: bool = True) -> Floats:
+    def predict(self, inputs: Iterable[Numbers], oversample: bool = True) -> Floats:
         """The scores of N images (H, W, K), of any size: (N, C), by the net's first output.
 
         oversample: the mean over ten crops, as of `caffe.io.oversample`; else the centre alone, and

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from caffepy.errors import CaffeError, DataError
 from caffepy.proto import TEST
-from caffepy.pycaffe.images import Floats, Numbers, load_image, resize_image
+from caffepy.pycaffe.images import Floats, InputError, Numbers, load_image, resize_image
 from caffepy.pycaffe.net import Net
 from caffepy.pycaffe.scoring import input_transformer, scores
 
@@ -40,7 +40,7 @@ class Detector(Net):
 
     Raises:
         CaffeError: a file is wrong, or the net takes no images.
-        ValueError: `mean` does not fit the input; context_pad leaves nothing of it, or it is no
+        InputError: `mean` does not fit the input; context_pad leaves nothing of it, or it is no
             square.
     """
 
@@ -111,7 +111,7 @@ class Detector(Net):
         if not context_pad:
             return
         if height != width or not 0 < 2 * context_pad < width:
-            raise ValueError(
+            raise InputError(
                 f"context_pad is {context_pad}: it takes a square input of more than twice as many "
                 f"pixels, and {self.inputs[0]!r} is {height}x{width}"
             )
@@ -178,5 +178,5 @@ def _import_search() -> ModuleType:
     except ImportError as error:
         raise CaffeError(
             f"selective search needs the package {SEARCH}, and MATLAB, which it starts; "
-            "detect_windows takes windows from elsewhere"
+            "detect_windows, or `detect --crop_mode list`, takes windows from elsewhere"
         ) from error

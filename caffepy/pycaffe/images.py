@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from caffepy.data.images import decode_image
 from caffepy.data.resample import MAX_ORDER, resample
+from caffepy.errors import DataError
 
 Floats: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.uint8]
@@ -16,6 +17,10 @@ Dims: TypeAlias = Sequence[int] | NDArray[np.int64]  # height and width
 
 UNIT = (np.arange(256) / 255).astype(np.float32)
 LUMA = np.array([0.2125, 0.7154, 0.0721])  # of red, green and blue (ITU-R BT.709)
+
+
+class InputError(DataError, ValueError):
+    """An image, a size or a mean that does not fit; a ValueError, as in pycaffe."""
 
 
 def load_image(filename: str | PathLike[str], color: bool = True) -> Floats:
@@ -50,15 +55,15 @@ def resize_image(im: Numbers, new_dims: Dims, interp_order: int = 1) -> Floats:
         interp_order: of the splines: 0 nearest, 1 bilinear, up to 5.
 
     Raises:
-        ValueError: `im` has not three axes, or there is no such size or order.
+        InputError: `im` has not three axes, or there is no such size or order.
     """
     if im.ndim != 3:
-        raise ValueError(f"an image has the axes height, width and channels; got shape {im.shape}")
+        raise InputError(f"an image has the axes height, width and channels; got shape {im.shape}")
     height, width = (int(size) for size in new_dims)
     if min(*im.shape, height, width) < 1:
-        raise ValueError(f"an image of shape {im.shape} cannot be resized to {height}x{width}")
+        raise InputError(f"an image of shape {im.shape} cannot be resized to {height}x{width}")
     if interp_order not in range(MAX_ORDER + 1):
-        raise ValueError(f"interp_order is {interp_order}; it is 0 to {MAX_ORDER}")
+        raise InputError(f"interp_order is {interp_order}; it is 0 to {MAX_ORDER}")
     values = im.astype(np.float64)
     if im.shape[2] not in (1, 3):
         return resample(values, height, width, interp_order, corners=True).astype(np.float32)
@@ -82,7 +87,7 @@ def oversample(images: Sequence[Numbers], crop_dims: Dims) -> Floats:
         centre, and their mirror images.
 
     Raises:
-        ValueError: the crops are larger than the images.
+        InputError: the crops are larger than the images.
     """
     whole = np.asarray(images, np.float32)
     height, width = (int(size) for size in crop_dims)
@@ -94,10 +99,10 @@ def oversample(images: Sequence[Numbers], crop_dims: Dims) -> Floats:
 
 
 def check_crop(size: Dims, crop: Dims) -> tuple[int, int]:
-    """How much (height, width) is left over by a crop; ValueError where it is larger."""
+    """How much (height, width) is left over by a crop; InputError where it is larger."""
     down, right = (int(whole) - int(part) for whole, part in zip(size, crop, strict=True))
     if down < 0 or right < 0:
-        raise ValueError(
+        raise InputError(
             f"a crop of {crop[0]}x{crop[1]} does not fit into images of {size[0]}x{size[1]}"
         )
     return down, right

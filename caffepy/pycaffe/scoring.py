@@ -25,7 +25,7 @@ def input_transformer(
 
     Raises:
         NetError: the net has no input that takes images.
-        ValueError, DataError: a setting does not fit the input.
+        DataError: a setting does not fit the input.
     """
     if not net.inputs or len(net.blobs[net.inputs[0]].shape) != 4:
         raise NetError(

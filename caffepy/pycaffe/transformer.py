@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from caffepy.errors import DataError, near
-from caffepy.pycaffe.images import Floats, Numbers, resize_image
+from caffepy.pycaffe.images import Floats, InputError, Numbers, resize_image
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -104,21 +104,21 @@ class Transformer:
     def set_mean(self, in_: str, mean: Numbers) -> None:
         """Subtract a mean, in the net's order of channels: of each channel, (K',), or of each pixel.
 
-        Raises ValueError for a mean of other shape than the input's.
+        Raises InputError for a mean of other shape than the input's.
         """
         shape = self._shape(in_)[1:]
         if mean.ndim == 1:
             if len(mean) != shape[0]:
-                raise ValueError(
+                raise InputError(
                     f"Mean channels incompatible with input: {len(mean)}, and {in_!r} has {shape[0]}"
                 )
             self.mean[in_] = mean[:, None, None]
             return
         given = (1, *mean.shape) if mean.ndim == 2 else mean.shape
         if len(given) != 3:
-            raise ValueError(f"Mean shape invalid: {mean.shape}; it has 1, 2 or 3 axes")
+            raise InputError(f"Mean shape invalid: {mean.shape}; it has 1, 2 or 3 axes")
         if given != shape:
-            raise ValueError(
+            raise InputError(
                 f"Mean shape incompatible with input: {given}, and {in_!r} takes {shape}; "
                 "mean.mean(1).mean(1) is the mean of each channel"
             )

@@ -79,7 +79,7 @@ def test_a_mean_of_pixels_is_averaged() -> None:
 
 @pytest.mark.slow
 def test_the_script() -> None:
-    script = ROOT / "tools" / "detect.py"
+    script = ROOT / "tools" / "detect"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     argv = [sys.executable, str(script), "windows.csv", "out.csv", *LISTED]
     subprocess.run(argv, check=True, env=environment)

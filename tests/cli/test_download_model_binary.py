@@ -109,7 +109,7 @@ def test_fails_and_leaves_what_was_there(
 def test_the_script(tmp_path: Path) -> None:
     folder = model(tmp_path, "nowhere:")
     (folder / "net.caffemodel").write_bytes(WEIGHTS)
-    script = ROOT / "tools" / "download_model_binary.py"
+    script = ROOT / "tools" / "download_model_binary"
 
     done = subprocess.run([sys.executable, script, folder], capture_output=True, check=True)
 

@@ -43,7 +43,7 @@ def test_the_flags_of_caffes_script() -> None:
 
 
 def test_the_script() -> None:
-    script = ROOT / "tools" / "draw_net.py"
+    script = ROOT / "tools" / "draw_net"
     subprocess.run([sys.executable, script, "net.prototxt", "net.dot"], check=True)
 
     assert Path("net.dot").read_text().startswith("digraph Net {")

@@ -94,7 +94,7 @@ def test_fails(
 
 def test_the_script() -> None:
     """Its processes import it again, and must not run it."""
-    script = ROOT / "tools" / "resize_and_crop_images.py"
+    script = ROOT / "tools" / "resize_and_crop_images"
     subprocess.run([sys.executable, script, *FOLDERS, *SMALL], check=True)
 
     assert len(made()) == 2

@@ -87,7 +87,7 @@ def test_blobs_have_colours() -> None:
 
 
 def test_the_script() -> None:
-    script = ROOT / "tools" / "summarize.py"
+    script = ROOT / "tools" / "summarize"
     done = subprocess.run(
         [sys.executable, script, "net.prototxt"], capture_output=True, text=True, check=True
     )

@@ -100,6 +100,21 @@ def test_links_lead_somewhere() -> None:
     assert dead == []
 
 
+def test_the_page_of_pycaffe_runs_and_prints_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/pycaffe.md").read_text()
+    namespace: dict[str, object] = {}
+
+    for example in blocks("python", page):
+        exec(compile(example, "pycaffe.md", "exec"), namespace)
+
+    said = re.findall(r"^print\(.*\)  # (.*)$", page, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == said
+    assert (tmp_path / "net.dot").exists()
+
+
 def test_the_python_examples_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,9 +34,10 @@ def test_caffe_and_its_submodules_are_caffepys() -> None:
 
 def test_it_takes_the_place_of_another_caffe() -> None:
     sys.modules["caffe"] = types.ModuleType("caffe")
-    sys.modules["caffe.io"] = sys.modules["caffe.draw"] = types.ModuleType("caffe.io")
+    sys.modules["caffe.io"] = sys.modules["caffe.older"] = types.ModuleType("caffe.io")
 
     install()
 
     assert sys.modules["caffe"] is caffepy.pycaffe
-    assert "caffe.draw" not in sys.modules
+    assert sys.modules["caffe.io"] is caffepy.pycaffe.io
+    assert "caffe.older" not in sys.modules

@@ -147,8 +147,13 @@ class Blob(Shaped):
         return self.values.shape
 
     def reshape(self, *shape: int) -> None:
-        """Give the blob another shape; nets follow at their next `reshape` or `forward`."""
+        """Give the blob another shape; nets follow at their next `reshape` or `forward`.
+
+        ValueError for a negative size.
+        """
         sizes = tuple(map(index, shape))
+        if any(size < 0 for size in sizes):
+            raise ValueError(f"a blob cannot have shape {sizes}: sizes are 0 or more")
         self.values.resize(sizes)
         self.gradient.resize(sizes)
 
@@ -183,9 +188,14 @@ class ParameterBlob(Shaped):
         return self._view(self.parameter.grad)
 
     def reshape(self, *shape: int) -> None:
-        """See the same numbers in another shape of as many."""
-        self.parameter.detach().view(shape)
-        self._shape = shape
+        """See the same numbers in another shape of as many; ValueError for another count."""
+        sizes = tuple(map(index, shape))
+        if math.prod(sizes) != self.count:
+            raise ValueError(
+                f"a parameter of shape {self._shape}, {self.count} numbers, cannot be seen as {sizes}: "
+                "its layer has made it"
+            )
+        self._shape = sizes
 
     def flush(self) -> None:
         """Give the device what was written into the numbers fetched from it."""

@@ -8,8 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from caffepy.blob import Array, Blob
-from caffepy.layers.layer import Layer, SourceLayer, as_tuple
+from caffepy.errors import CaffeError, LayerError
+from caffepy.layers.layer import Layer, Shape, SourceLayer, as_tuple
 from caffepy.net.need import Need
+
+# What torch raises for tensors that do not fit together: after a reshape all shapes are possible.
+NOT_TAKEN = (RuntimeError, ValueError, IndexError)
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,12 @@ class Stage:
     def _run(self, bottoms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         if self._checks and bottoms[-1].device.type == "cpu":
             self.layer.check(*bottoms)
-        return as_tuple(self.layer(*bottoms))
+        try:
+            return as_tuple(self.layer(*bottoms))
+        except CaffeError:
+            raise
+        except NOT_TAKEN as error:
+            raise not_taken(self.layer, [tuple(b.shape) for b in bottoms], error) from error
 
     def _record(self) -> Tape:
         """Run the layer on what is in its bottoms now, and keep how its tops came about."""
@@ -126,6 +135,12 @@ class Stage:
             return tape
         with unchanged(self.layer):
             return self._record()
+
+
+def not_taken(layer: Layer, bottoms: Sequence[Shape], error: Exception) -> LayerError:
+    """The error to raise for what a layer raised over bottoms of these shapes."""
+    shapes = ", ".join(map(str, bottoms))
+    return layer.error(f"bottoms of shape {shapes}: {error}")
 
 
 def _reader(array: Array, *, alone: bool) -> Tensor:

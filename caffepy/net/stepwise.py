@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from caffepy.blob import Blob, ParameterBlob
+from caffepy.errors import CaffeError
 from caffepy.graph.graph import Graph
 from caffepy.layers.layer import SourceLayer
 from caffepy.net.build import assemble
 from caffepy.net.need import needs_of
 from caffepy.net.net import Net
-from caffepy.net.stage import Stage
+from caffepy.net.stage import NOT_TAKEN, Stage, not_taken
 
 Hook = Callable[[int], object]
 
@@ -105,7 +106,13 @@ class StepwiseNet(Net):
             if isinstance(layer, SourceLayer):
                 continue
             bottoms = [self.storage[name].shape for name in step.bottoms]
-            for name, shape in zip(step.tops, layer.top_shapes(*bottoms), strict=True):
+            try:
+                shapes = layer.top_shapes(*bottoms)
+            except CaffeError:
+                raise
+            except NOT_TAKEN as error:
+                raise not_taken(layer, bottoms, error) from error
+            for name, shape in zip(step.tops, shapes, strict=True):
                 self.storage[name].reshape(*shape)
 
     def zero_diffs(self) -> None:
@@ -190,7 +197,15 @@ class StepwiseNet(Net):
 
 
 def build_stepwise(
-    graph: Graph, *, device: str | torch.device = "cpu", seed: int = 0
+    graph: Graph,
+    *,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+    rank: int = 0,
+    world: int = 1,
 ) -> StepwiseNet:
-    """The same as `caffepy.net.build.build_net`, to be run layer by layer."""
-    return assemble(StepwiseNet(graph, torch.device(device)), seed)
+    """The same as `caffepy.net.build.build_net`, to be run layer by layer.
+
+    rank, world: which of how many processes that train together this is.
+    """
+    return assemble(StepwiseNet(graph, torch.device(device)), seed, rank=rank, world=world)

@@ -57,7 +57,8 @@ class Solver:
 
     net, test_nets: the test nets share the train net's blobs. param: the settings. iter: how many
     updates were made. updater: the rate, the rule and its history. copied: what each file of
-    weights did to the train net. progress: called after each update with iter, max_iter, the
+    weights did to the train net. callbacks: in each iteration the first of each is called before the
+    forward pass, the second when the gradients are there. progress: called after each update with iter, max_iter, the
     smoothed loss and the learning rate.
 
     Raises:
@@ -91,6 +92,7 @@ class Solver:
         self.updater = Updater(self.param, self.net.learnable)
         self.iter = 0
         self.stopping = False
+        self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
         self.progress: Callable[[int, int, float, float], None] | None = None
         self._requests: deque[Action] = deque()
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
@@ -144,9 +146,13 @@ class Solver:
             self.test_all()
             if self.stopping:
                 return
+        for on_start, _ in self.callbacks:
+            on_start()
         self._losses.append(self._forward_backward())
         if self._due(self.param.display):
             self._display()
+        for _, on_gradients_ready in self.callbacks:
+            on_gradients_ready()
         rate = self.apply_update()
         if self.progress is not None:
             self.progress(self.iter, self.param.max_iter, self.smoothed_loss, rate)

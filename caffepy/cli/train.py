@@ -28,6 +28,7 @@ example:
   caffepy train -solver solver.prototxt
   caffepy train -solver solver.prototxt -weights lenet.caffemodel
   caffepy train -solver solver.prototxt -snapshot lenet_iter_500.solverstate
+  caffepy train -solver solver.prototxt --resume auto
 
 Paths inside the prototxts count from the current folder. Ctrl-C writes a snapshot and stops;
 a second Ctrl-C stops at once.
@@ -38,7 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `caffe train`."""
     parser.epilog = EXAMPLES
     parser.add_argument("--solver", metavar="FILE", help="the solver's prototxt")
-    parser.add_argument("--snapshot", metavar="FILE", help="go on from this .solverstate")
+    parser.add_argument(
+        "--snapshot", metavar="FILE", help="go on from this .solverstate or .solverstate.h5"
+    )
+    parser.add_argument(
+        "--resume",
+        choices=["auto"],
+        help="go on from the newest valid snapshot of the solver's prefix; where there is none, "
+        "start as without it, from -weights if they are given",
+    )
     parser.add_argument(
         "--weights",
         type=comma_list,
@@ -66,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("Need a solver definition to train.\n-solver FILE names it")
     if args.snapshot and args.weights:
         raise UsageError("-snapshot brings its own weights; give it or -weights, but not both")
+    if args.snapshot and args.resume:
+        raise UsageError("--resume auto finds the snapshot; give it or -snapshot, but not both")
     file = read_solver(args.solver, args.pool_norm_order)
     device = choose_device(args.gpu or gpu_of(file.param))
 
@@ -78,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
         file,
         weights=args.weights or None,
         snapshot=args.snapshot or None,
+        resume=args.resume is not None,
         device=device,
         level=args.level,
         stages=args.stage,

@@ -34,6 +34,7 @@ MINIMUM = {
     "average_loss": 1,
     "display": 0,
     "iter_size": 1,
+    "keep_last": 0,
     "max_iter": 0,
     "snapshot": 0,
     "test_interval": 0,
@@ -115,6 +116,8 @@ def _check_test_nets(param: SolverParameter) -> Iterator[Complaint]:
     if len(param.test_state) not in (0, nets):
         text = f"test_state is given {len(param.test_state)} times for {nets} test nets"
         yield f"{text}: give one each, or none", "test_state"
+    if param.HasField("keep_best") and not nets:
+        yield f"keep_best is {param.keep_best!r}, but no net is tested: set test_iter", "keep_best"
     if nets and param.test_interval == 0:
         yield "test_interval is missing or 0: with test nets it must be 1 or more", "test_interval"
 

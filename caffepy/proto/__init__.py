@@ -6,6 +6,7 @@ from caffepy.proto.caffe_pb2 import TRAIN as TRAIN
 from caffepy.proto.caffe_pb2 import AccuracyParameter as AccuracyParameter
 from caffepy.proto.caffe_pb2 import ArgMaxParameter as ArgMaxParameter
 from caffepy.proto.caffe_pb2 import BatchNormParameter as BatchNormParameter
+from caffepy.proto.caffe_pb2 import BestTest as BestTest
 from caffepy.proto.caffe_pb2 import BiasParameter as BiasParameter
 from caffepy.proto.caffe_pb2 import BlobProto as BlobProto
 from caffepy.proto.caffe_pb2 import BlobProtoVector as BlobProtoVector

@@ -74,6 +74,17 @@ def test_loss(loss: float) -> str:
     return f"Test loss: {number(loss)}"
 
 
+def keeping(output: str, index: int, prefix: str, *, higher: bool) -> str:
+    """What `keep_best` will keep."""
+    which = "highest" if higher else "lowest"
+    return f"Keeping the snapshot with the {which} {output} of test net #{index} as {prefix}_best"
+
+
+def best(output: str, value: float, iteration: int) -> str:
+    """A test was better than all before."""
+    return f"Iteration {iteration}, best {output} so far = {number(value)}"
+
+
 def elements(outputs: Iterable[str], tops: Mapping[str, Tensor]) -> list[tuple[str, float]]:
     """Every number of every output, with the name of its blob."""
     return [(name, value) for name in outputs for value in tops[name].flatten().tolist()]

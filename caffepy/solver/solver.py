@@ -15,21 +15,22 @@ from caffepy.errors import SolverError
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.net.build import build_net
 from caffepy.net.net import Net
-from caffepy.net.place import Place, place_of
-from caffepy.net.weights import copy_weights
-from caffepy.proto import SolverState
+from caffepy.net.place import place_of
+from caffepy.proto import RunState, SolverState
 from caffepy.proto.arrays import to_blob
 from caffepy.solver import report
 from caffepy.solver.divergence import diagnose, moment
-from caffepy.solver.setup import complete, make_test_nets, make_train_net, sow, weight_files
-from caffepy.solver.snapshot import (
-    capture,
-    check_finite,
-    find_weights,
-    read_history,
-    read_state,
-    recall,
-    write_snapshot,
+from caffepy.solver.keeper import Keeper, watch
+from caffepy.solver.resume import take_up
+from caffepy.solver.run_state import capture, recall
+from caffepy.solver.series import find_snapshot
+from caffepy.solver.setup import (
+    check_format,
+    complete,
+    make_test_nets,
+    make_train_net,
+    sow,
+    weight_files,
 )
 from caffepy.solver.update import Updater
 
@@ -51,6 +52,7 @@ class Solver:
         weights: .caffemodel files to start from, in order, in place of the solver's `weights`; each
             may be a comma list. Matched by layer name.
         snapshot: a .solverstate to go on from; it brings its own weights.
+        resume: go on from the newest valid snapshot of the solver's prefix, if there is one.
         device: where the nets run.
         level, stages: of the train net's state, for layers with rules.
         build: makes a net of a graph, as `build_net` does.
@@ -74,6 +76,7 @@ class Solver:
         *,
         weights: str | Path | Sequence[str | Path] | None = None,
         snapshot: str | Path | None = None,
+        resume: bool = False,
         device: str | torch.device = "cpu",
         level: int = 0,
         stages: Sequence[str] = (),
@@ -82,13 +85,17 @@ class Solver:
         file = source if isinstance(source, SolverFile) else read_solver(source)
         self.param = complete(file)
         self.device = torch.device(device)
+        if resume:
+            snapshot = find_snapshot(self.param.snapshot_prefix)
         self.seed = sow(self.param)
         start = self.param.weights if weights is None else weights
         files = weight_files(start) if snapshot is None else []
 
         make = partial(build, device=self.device, seed=self.seed)
         self.net, self.copied = make_train_net(file, make, files, level, stages)
+        check_format(file, self.net)
         self.test_nets = make_test_nets(file, make, files, self.net)
+        self._keeper = Keeper(self.param, watch(file, self.test_nets))
         self.updater = Updater(self.param, self.net.learnable)
         self.iter = 0
         self.stopping = False
@@ -98,7 +105,7 @@ class Solver:
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._restored_losses: Sequence[float] = ()
         # Where a resumed run begins a test anew that is under way, or was interrupted.
-        self._test_start: list[Place] | None = None
+        self._test_start: RunState | None = None
         log.info("Solver scaffolding done.")
         if snapshot is not None:
             log.info("Resuming from %s", snapshot)
@@ -124,16 +131,19 @@ class Solver:
         if self.stopping:
             log.info("Optimization stopped early.")
             return
+        self._test_start = self._capture()  # for the last test: an unbroken run reads no batch here
         if self._due(self.param.display):
             self._losses.append(float(self.net.evaluate()))
             log.info(report.final_loss(self.iter, self.smoothed_loss))
         if self._due(self.param.test_interval):
             self.test_all()
+        self._test_start = None
         log.info("Optimization Done.")
 
     def step(self, count: int) -> None:
         """Make `count` updates, and test, print and snapshot where their intervals say so."""
         self.stopping = False
+        self._test_start = None
         self._losses = deque(self._restored_losses, maxlen=self.param.average_loss)
         self._restored_losses = ()
         self._shown, self._shown_at = self.iter - 1, time.perf_counter()
@@ -198,7 +208,7 @@ class Solver:
 
     def test_all(self) -> None:
         """Test every test net, in order."""
-        self._test_start = [place_of(net) for net in self.test_nets]
+        self._test_start = self._test_start or self._capture()
         for index in range(len(self.test_nets)):
             self.test(index)
             if self.stopping:
@@ -224,6 +234,8 @@ class Solver:
         values = report.elements(net.outputs, means)
         for line in report.output_lines("Test", values, net.loss_weights):
             log.info(line)
+        if self._keeper.is_best(index, means, self.iter):
+            self._keeper.save_best(self.net, self._state())
 
     def request(self, action: Action) -> None:
         """Ask for a snapshot or a stop, after this iteration or test batch; safe in a signal."""
@@ -243,36 +255,33 @@ class Solver:
         Raises:
             SnapshotError: a file cannot be written, or a parameter is nan or infinite.
         """
-        check_finite(self.net.learnable, self.iter)
-        tests = self._test_start or [place_of(net) for net in self.test_nets]
-        places = [place_of(self.net), *tests]
-        state = SolverState(
+        self._keeper.save(self.net, self._state())
+
+    def _state(self) -> SolverState:
+        return SolverState(
             iter=self.iter,
             current_step=self.updater.current_step,
             history=[to_blob(tensor.cpu().numpy()) for tensor in self.updater.history],
-            run=capture(places, self._losses, self.seed, self.device),
+            run=self._test_start or self._capture(),
         )
-        prefix, diffs = self.param.snapshot_prefix, self.param.snapshot_diff
-        write_snapshot(self.net, state, prefix, diffs=diffs)
+
+    def _capture(self) -> RunState:
+        places = [place_of(net) for net in (self.net, *self.test_nets)]
+        return capture(places, self._losses, self.seed, self.device)
 
     def restore(self, path: str | Path) -> None:
-        """Go on from a .solverstate and the weights it names, beside it or where they were written.
+        """Go on from a .solverstate, also .h5, and its weights, beside it or where it says.
 
         One that Caffe wrote holds no data position: the data starts over.
 
         Raises:
             ParseError, SnapshotError, WeightsError: a file is missing, broken, or of another solver.
         """
-        state = read_state(path)
-        history = read_history(state, path, self.net.learnable, self.updater.rule.slots)
-        copy_weights(self.net, find_weights(state, path))
-        log.info("SGDSolver: restoring history")
-        for tensor, restored in zip(self.updater.history, history, strict=True):
-            tensor.copy_(restored)
+        state = take_up(path, self.net, self.updater)
         self.iter = state.iter
-        self.updater.current_step = state.current_step
         if state.HasField("run"):
             self.seed = state.run.random_seed
+            self._keeper.recall(state.run)
             self._restored_losses = list(state.run.losses)
             self._losses.extend(self._restored_losses)
             recall(state.run, self.net, self.test_nets, self.device)

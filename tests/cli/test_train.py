@@ -71,6 +71,65 @@ def test_goes_on_from_a_snapshot(capsys: pytest.CaptureFixture[str], folder: Pat
     assert (folder / "tiny_iter_20.caffemodel").exists()
 
 
+AUTO = ["train", "-solver", "solver.prototxt", "--resume", "auto"]
+
+
+def test_resumes_from_the_newest_snapshot_or_starts_from_scratch(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    assert main(AUTO) == 0
+    first = bodies(capsys.readouterr().err)
+    write_tiny(folder, max_iter=20)
+    assert main(AUTO) == 0
+    then = bodies(capsys.readouterr().err)
+
+    assert "No snapshot of prefix tiny to resume from: starting from scratch" in first
+    assert "Iteration 0, Testing net (#0)" in first
+    assert "Resuming from tiny_iter_10.solverstate" in then
+    assert "Iteration 10, Testing net (#0)" in then
+    assert "Iteration 5, Testing net (#0)" not in then
+
+
+def test_weights_count_only_where_there_is_no_snapshot_to_resume_from(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    main(["train", "-solver", "solver.prototxt"])
+    (folder / "tiny_iter_10.caffemodel").rename(folder / "old.caffemodel")
+    (folder / "tiny_iter_10.solverstate").unlink()
+    capsys.readouterr()
+
+    assert main([*AUTO, "-weights", "old.caffemodel"]) == 0
+    first = bodies(capsys.readouterr().err)
+    assert main([*AUTO, "-weights", "old.caffemodel"]) == 0
+    then = bodies(capsys.readouterr().err)
+
+    assert "Finetuning from old.caffemodel" in first
+    assert "Finetuning from old.caffemodel" not in then
+    assert "Resuming from tiny_iter_10.solverstate" in then
+
+
+def test_hdf5_goes_all_the_way(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    solver = folder / "solver.prototxt"
+    solver.write_text(solver.read_text() + "snapshot_format: HDF5")
+    assert main(["train", "-solver", "solver.prototxt"]) == 0
+    write_tiny(folder, max_iter=20)
+
+    state, weights = "tiny_iter_10.solverstate.h5", "tiny_iter_10.caffemodel.h5"
+    assert main(["train", "-solver", "solver.prototxt", "-snapshot", state]) == 0
+    assert "Resuming from tiny_iter_10.solverstate.h5" in bodies(capsys.readouterr().err)
+    both = f"tiny_iter_20.caffemodel,{weights}"
+    assert main(["train", "-solver", "solver.prototxt", "-weights", both]) == 0
+    lines = bodies(capsys.readouterr().err)
+    assert lines.index("Finetuning from tiny_iter_20.caffemodel") < lines.index(
+        f"Finetuning from {weights}"
+    )
+
+    assert main(["train", "-solver", "solver.prototxt", "-snapshot", weights]) == 1
+    assert f"{weights} is no .solverstate: " in capsys.readouterr().err
+    assert main(["train", "-solver", "solver.prototxt", "-weights", state]) == 1
+    assert f"{state} is no .caffemodel.h5: it is a solverstate" in capsys.readouterr().err
+
+
 def test_starts_from_weights_and_tells_what_they_fit(capsys: pytest.CaptureFixture[str]) -> None:
     main(["train", "-solver", "solver.prototxt"])
     capsys.readouterr()
@@ -106,6 +165,16 @@ def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], fold
             ["-solver", "solver.prototxt", "-weights", "a", "-snapshot", "b"],
             "give it or -weights, but not both",
             id="weights and snapshot",
+        ),
+        pytest.param(
+            ["-solver", "solver.prototxt", "--resume", "auto", "-snapshot", "b"],
+            "--resume auto finds the snapshot; give it or -snapshot, but not both",
+            id="resume and snapshot",
+        ),
+        pytest.param(
+            ["-solver", "solver.prototxt", "--resume", "last"],
+            "invalid choice: 'last' (choose from",
+            id="unknown snapshot to resume",
         ),
         pytest.param(
             ["-solver", "solver.prototxt", "-sigint_effect", "quit"],

@@ -4,7 +4,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Self, overload
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,8 @@ from caffepy.blob import Blob, Floats
 from caffepy.errors import near
 from caffepy.net.stepwise import Hook, StepwiseNet
 from caffepy.net.weights import copy_weights, write_weights
+from caffepy.net.weights_hdf5 import check_names, hdf5_weights
+from caffepy.proto.files import write_bytes
 from caffepy.pycaffe.batches import Items, batches, joined
 from caffepy.pycaffe.input_arrays import put, set_arrays
 from caffepy.pycaffe.layer_view import seen
@@ -41,19 +43,6 @@ class Net:
         CaffeError: a file is wrong; the message says where.
         TypeError, ValueError: an argument is.
     """
-
-    @overload
-    def __init__(
-        self,
-        network_file: File,
-        phase: int,
-        level: int = 0,
-        stages: Sequence[str] | None = None,
-        weights: File | None = None,
-    ) -> None: ...
-
-    @overload
-    def __init__(self, network_file: File, phase: File, level: int) -> None: ...
 
     @raising_theirs
     def __init__(
@@ -159,8 +148,7 @@ class Net:
             By name, the live diffs of the inputs, or of the bottoms of `end`, and of `diffs`.
 
         Raises:
-            KeyError: there is no such blob.
-            ValueError: there is no such layer, or outputs are missing or of another size.
+            KeyError, ValueError: as `forward` does.
         """
         first = len(self.layers) - 1 if start is None else self._index(start)
         last = 0 if end is None else self._index(end)
@@ -202,8 +190,8 @@ class Net:
             **arrays: the items of each input and the diffs of each output, by name.
 
         Returns:
-            By name, the data of the outputs and of `blobs`, and the diffs of the inputs and of
-            `diffs`, for all items, copied.
+            The data of the outputs and of `blobs`, and the diffs of the inputs and of `diffs`, for
+            all items, by name, copied.
         """
         data: dict[str, list[Floats]] = defaultdict(list)
         gradients: dict[str, list[Floats]] = defaultdict(list)
@@ -236,6 +224,11 @@ class Net:
     def save(self, path: File) -> None:
         """Write the net with its parameters as a .caffemodel."""
         write_weights(self._net, path)
+
+    def save_hdf5(self, path: File) -> None:
+        """Write the parameters as a .caffemodel.h5."""
+        check_names(self._net)
+        write_bytes(path, hdf5_weights(self._net, path))
 
     def share_with(self, other: "Net") -> None:
         """Take the other net's parameters, by layer name: what changes there changes here."""

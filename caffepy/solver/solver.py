@@ -97,8 +97,7 @@ class Solver:
         self.test_nets = make_test_nets(file, make, files, self.net)
         self._keeper = Keeper(self.param, watch(file, self.test_nets))
         self.updater = Updater(self.param, self.net.learnable)
-        self.iter = 0
-        self.stopping = False
+        self.iter, self.stopping = 0, False
         self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
         self.progress: Callable[[int, int, float, float], None] | None = None
         self._requests: deque[Action] = deque()

@@ -1,12 +1,10 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import caffepy.pycaffe as caffe
-from caffepy.errors import DataError, NetError, ParseError
+from caffepy.errors import NetError, ParseError
 from tests.layers.user_classes import python_layer, write_classes
 
 TEXT = """
@@ -133,72 +131,6 @@ def test_mistakes_are_exceptions(prototxt: str, tmp_path: Path) -> None:
     )
     with pytest.raises(NetError, match="Unknown bottom blob 'y'"):
         caffe.Net(str(tmp_path / "wrong.prototxt"), caffe.TEST)
-
-
-MEMORY = """
-layer { name: "in" type: "MemoryData" top: "data" top: "label"
-        memory_data_param { batch_size: 2 channels: 3 height: 4 width: 5 } }
-"""
-Floats = NDArray[np.float32]
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> caffe.Net:
-    path = tmp_path / "memory.prototxt"
-    path.write_text(MEMORY)
-    return caffe.Net(str(path), caffe.TEST)
-
-
-def rows(count: int) -> Floats:
-    return np.arange(count * 60, dtype=np.float32).reshape(count, 3, 4, 5)
-
-
-@pytest.mark.parametrize("shape", [(4,), (4, 1, 1, 1)], ids=["1 axis", "4 axes"])
-def test_input_arrays_are_handed_out_and_may_change(
-    memory: caffe.Net, shape: tuple[int, ...]
-) -> None:
-    data, labels = rows(4), np.arange(4, dtype=np.float32).reshape(shape)
-    memory.set_input_arrays(data, labels)
-
-    for first in (0, 2, 0):
-        memory.forward()
-        np.testing.assert_array_equal(memory.blobs["data"].data, rows(4)[first : first + 2])
-        assert memory.blobs["label"].data.tolist() == [first, first + 1]
-    assert (data == rows(4)).all()
-    data[2:] = 7
-    memory.forward()
-    assert (memory.blobs["data"].data == 7).all()
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        (lambda x, y: (x.tolist(), y), "data must be a numpy array; it is a list"),
-        (lambda x, y: (x.astype(np.float64), y), "data must be float32; they are float64"),
-        (lambda x, y: (x, y.astype(int)), "labels must be float32; they are int64"),
-        (lambda x, y: (x[..., ::-1], y), "data must be C contiguous"),
-        (lambda x, y: (x.reshape(4, 60), y), r"data must be of shape \(n, 3, 4, 5\); .* \(4, 60\)"),
-        (lambda x, y: (x.reshape(4, 3, 5, 4), y), r"data must be .* of \(4, 3, 5, 4\)"),
-        (lambda x, y: (x, y.reshape(4, 1)), r"labels must be of shape \(n, 1, 1, 1\)"),
-        (lambda x, y: (x, y[:2]), "labels of shape .2,. for 4 rows of data"),
-        (lambda x, y: (x[:3], y[:3]), "3 rows; a multiple of batch_size, which is 2"),
-    ],
-    ids=["list", "double", "int", "strides", "axes", "size", "label axes", "labels", "multiple"],
-)
-def test_other_input_arrays_are_refused(
-    memory: caffe.Net, change: Callable[[Floats, Floats], tuple[Floats, Floats]], text: str
-) -> None:
-    with pytest.raises(DataError, match=text):
-        memory.set_input_arrays(*change(rows(4), np.zeros(4, np.float32)))
-
-
-def test_input_arrays_are_for_memory_data_as_the_first_layer(
-    memory: caffe.Net, prototxt: str
-) -> None:
-    with pytest.raises(DataError, match="nothing to read"):
-        memory.forward()
-    with pytest.raises(DataError, match="first layer is a MemoryData layer; it is of type Input"):
-        caffe.Net(prototxt, caffe.TEST).set_input_arrays(rows(2), np.zeros(2, np.float32))
 
 
 def test_a_python_layer_is_seen_as_the_object_of_its_class(user_folder: Path) -> None:

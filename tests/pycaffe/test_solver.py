@@ -237,7 +237,7 @@ def test_python_layers_train_with_their_state(user_folder: Path) -> None:
         )
     )
     Path("solver.prototxt").write_text(
-        SOLVER.replace("test_interval: 100", "test_interval: 50").replace("6", "200")
+        SOLVER.replace("test_interval: 100", "test_interval: 50").replace("0.1 ", "0.01 ")
     )
     solver = caffe.SGDSolver("solver.prototxt")
     (test_net,) = solver.test_nets

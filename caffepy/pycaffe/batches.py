@@ -24,8 +24,13 @@ def batches(blobs: Mapping[str, ArrayLike], size: int) -> Iterator[dict[str, Ite
     counts = {name: len(blob) for name, blob in items.items()}
     if len(set(counts.values())) > 1:
         raise ValueError(f"as many items of each blob are needed; given are {counts}")
-    for start in range(0, max(counts.values(), default=0), size):
+    for start in range(0, count_of(items), size):
         yield {name: _filled(blob[start : start + size], size) for name, blob in items.items()}
+
+
+def count_of(blobs: Mapping[str, ArrayLike]) -> int:
+    """How many items the blobs have."""
+    return max((len(np.asarray(blob)) for blob in blobs.values()), default=0)
 
 
 def joined(parts: Mapping[str, list[Floats]], count: int) -> dict[str, Floats]:

@@ -15,7 +15,7 @@ from caffepy.net.stepwise import Hook, StepwiseNet
 from caffepy.net.weights import copy_weights, write_weights
 from caffepy.net.weights_hdf5 import check_names, hdf5_weights
 from caffepy.proto.files import write_bytes
-from caffepy.pycaffe.batches import Items, batches, joined
+from caffepy.pycaffe.batches import Items, batches, count_of, joined
 from caffepy.pycaffe.input_arrays import put, set_arrays
 from caffepy.pycaffe.layer_view import seen
 from caffepy.pycaffe.net_file import read_net
@@ -174,7 +174,7 @@ class Net:
         for batch in self._batch(inputs):
             for name, data in self.forward(blobs, None, None, **batch).items():
                 parts[name].append(data.copy())
-        return joined(parts, _count(inputs))
+        return joined(parts, count_of(inputs))
 
     def forward_backward_all(
         self,
@@ -203,7 +203,7 @@ class Net:
                 data[name].append(array.copy())
             for name, array in self.backward(diffs, None, None, **batch_diffs).items():
                 gradients[name].append(array.copy())
-        count = _count(arrays)
+        count = count_of(arrays)
         return joined(data, count), joined(gradients, count)
 
     @raising_theirs
@@ -295,7 +295,3 @@ class Net:
             if name not in self.blobs:
                 raise KeyError(f"no blob {name!r}{near(name, self.blobs)}")
         return {name: self.blobs[name] for name in (*names, *(more or ()))}
-
-
-def _count(arrays: Mapping[str, ArrayLike]) -> int:
-    return max((len(np.asarray(array)) for array in arrays.values()), default=0)

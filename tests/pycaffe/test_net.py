@@ -259,7 +259,7 @@ def test_a_classifier_becomes_fully_convolutional(tmp_path: Path) -> None:
     sliding = convnet(tmp_path, "sliding", SLIDING)
     sliding.copy_from(str(tmp_path / "dense.caffemodel"))
     for ours, theirs in zip(sliding.params["fc_conv"], dense.params["fc"], strict=True):
-        ours.data.flat = theirs.data.flat
+        ours.data.flat = theirs.data.flat  # type: ignore[misc]  # scripts do, and numpy lets them
     image = np.random.default_rng(0).normal(size=(1, 2, 8, 9)).astype(np.float32)
 
     sliding.blobs["data"].reshape(*image.shape)

@@ -1,12 +1,14 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import caffepy.pycaffe as caffe
 from caffepy.pycaffe.net_file import read_net
 
+Net: Any = caffe.Net  # which gets what scripts may give
 TEXT = """
 layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
 layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
@@ -40,15 +42,15 @@ def test_level_and_stages_choose_layers(
 @pytest.mark.parametrize(
     ("call", "kind", "text"),
     [
-        (lambda path: caffe.Net(path, 2), ValueError, "phase is 2, and may be caffe.TRAIN or"),
-        (lambda path: caffe.Net(path, None), ValueError, "phase is None"),
-        (lambda path: caffe.Net(path, "net.caffemodel"), TypeError, "'net.caffemodel' is no phase"),
-        (lambda _: caffe.Net(5, 1), TypeError, "a net is read from a file; 5 is"),
-        (lambda path: caffe.Net(path, 1, stages="deep"), TypeError, "the text 'deep' is given"),
-        (caffe.Net, TypeError, "phase"),
-        (lambda path: caffe.Net(path, 1, wieghts="w"), TypeError, "wieghts"),
-        (lambda path: caffe.Net(f"{path}x", 1), RuntimeError, r"cannot read .*did you mean"),
-        (lambda path: caffe.Net(path, 1, weights="w.caffemodel"), RuntimeError, "w.caffemodel"),
+        (lambda path: Net(path, 2), ValueError, "phase is 2, and may be caffe.TRAIN or"),
+        (lambda path: Net(path, None), ValueError, "phase is None"),
+        (lambda path: Net(path, "net.caffemodel"), TypeError, "'net.caffemodel' is no phase"),
+        (lambda _: Net(5, 1), TypeError, "a net is read from a file; 5 is"),
+        (lambda path: Net(path, 1, stages="deep"), TypeError, "the text 'deep' is given"),
+        (Net, TypeError, "phase"),
+        (lambda path: Net(path, 1, wieghts="w"), TypeError, "wieghts"),
+        (lambda path: Net(f"{path}x", 1), RuntimeError, r"cannot read .*did you mean"),
+        (lambda path: Net(path, 1, weights="w.caffemodel"), RuntimeError, "w.caffemodel"),
     ],
     ids=[
         "number",

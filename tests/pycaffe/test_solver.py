@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -9,6 +10,7 @@ import caffepy.pycaffe as caffe
 from caffepy.errors import SolverError
 from tests.layers.user_classes import python_layer, write_classes
 
+Wrong: Any = caffe.SGDSolver  # which gets what scripts may give
 NET = """
 layer { name: "data" type: "HDF5Data" top: "data" top: "label"
         hdf5_data_param { source: "list.txt" batch_size: 4 } }
@@ -200,9 +202,9 @@ def test_nets_outlive_their_solver() -> None:
 @pytest.mark.parametrize(
     ("call", "kind"),
     [
-        (lambda: caffe.SGDSolver(3), TypeError),
+        (lambda: Wrong(3), TypeError),
         (lambda: caffe.get_solver("missing.prototxt"), RuntimeError),
-        (lambda: caffe.SGDSolver("solver.prototxt").step("2"), TypeError),
+        (lambda: Wrong("solver.prototxt").step("2"), TypeError),
         (lambda: caffe.SGDSolver("solver.prototxt").restore("missing.solverstate"), RuntimeError),
         (lambda: caffe.SGDSolver("solver.prototxt").solve("net.prototxt"), RuntimeError),
     ],

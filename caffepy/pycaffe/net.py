@@ -6,7 +6,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from caffepy.blob import Blob, Floats

@@ -58,6 +58,13 @@ class Array:
             self._buffer = value.view(-1)
         return self._window()[1].view()
 
+    def lends(self, value: Tensor) -> bool:
+        """Whether a tensor lies in the memory of `view`, where a script may write at any time."""
+        if self._buffer is None:
+            return False
+        memory = self._buffer.untyped_storage().data_ptr()
+        return memory == value.untyped_storage().data_ptr()
+
     def resize(self, shape: Shape) -> None:
         """Take another shape; memory is kept where it is large enough."""
         if shape == self.shape:

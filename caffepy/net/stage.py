@@ -74,7 +74,7 @@ class Stage:
         else:
             made = self._run(tuple([_laid_out(array.tensor()) for array in self._inputs]))
         for array, top in zip(self._outputs, made, strict=True):
-            array.assign(top)
+            array.assign(_apart(top, self._inputs))
 
     def backward(self) -> None:
         """Take the diffs of the tops, overwrite those of the bottoms, add to the parameters'."""
@@ -98,7 +98,7 @@ class Stage:
         ]
         for blob, gradient in zip(blobs, gradients, strict=False):
             if gradient is not None:
-                blob.gradient.assign(gradient)
+                blob.gradient.assign(_apart(gradient, [top.gradient for top in self.tops]))
         add_to(self._parameters, gradients[len(blobs) :])
 
     def _read(self, layer: SourceLayer) -> None:
@@ -141,6 +141,14 @@ def not_taken(layer: Layer, bottoms: Sequence[Shape], error: Exception) -> Layer
     """The error to raise for what a layer raised over bottoms of these shapes."""
     shapes = ", ".join(map(str, bottoms))
     return layer.error(f"bottoms of shape {shapes}: {error}")
+
+
+def _apart(value: Tensor, sources: Iterable[Array]) -> Tensor:
+    """What a layer made, cloned where it handed on the very memory that a script sees."""
+    for array in sources:
+        if array.lends(value):
+            return value.clone()
+    return value
 
 
 def _reader(array: Array, *, alone: bool) -> Tensor:

@@ -141,3 +141,29 @@ def test_what_a_forward_pass_changes_is_put_back() -> None:
 
     assert all(map(torch.equal, layer.parameters(), before))
     assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.mark.parametrize("backward", [True, False], ids=["learns", "does not learn"])
+def test_what_a_layer_hands_on_is_not_what_is_written_into_its_bottom_later(backward: bool) -> None:
+    x, y = blob(2, 3, of=4), Blob((2, 3), CPU)
+    text = 'name: "drop" type: "Dropout" bottom: "x" top: "y"'
+    dropout = stage(text, [x], [y], backward=backward)
+    dropout.layer.eval()
+
+    dropout.forward()
+    x.data[...] = 0
+
+    assert y.data.tolist() == [[4, 4, 4]] * 2
+
+
+def test_what_goes_back_through_a_layer_is_not_what_is_written_above_it_later() -> None:
+    x, y = Blob((2, 3), CPU), blob(2, 3)
+    dropout = stage('name: "drop" type: "Dropout" bottom: "x" top: "y"', [x], [y])
+    dropout.layer.eval()
+    dropout.forward()
+    y.diff[...] = 4
+
+    dropout.backward()
+    y.diff[...] = 0
+
+    assert x.diff.tolist() == [[4, 4, 4]] * 2

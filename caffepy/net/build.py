@@ -38,13 +38,18 @@ def build_net(graph: Graph, *, device: str | torch.device = "cpu", seed: int = 0
     return assemble(Net(graph, torch.device(device)), seed)
 
 
-def assemble(net: N, seed: int) -> N:
-    """Build the layers of an empty net's graph into it, as `build_net` does."""
+def assemble(net: N, seed: int, *, rank: int = 0, world: int = 1) -> N:
+    """Build the layers of an empty net's graph into it, as `build_net` does.
+
+    rank, world: which of how many processes that train together this is.
+    """
     for node in net.graph.nodes:
         source = Source(
             training=node.param.phase == TRAIN,
             device=net.device,
             seed=seed,
+            rank=rank,
+            world=world,
         )
         bottoms = [net.shapes[name] for name in node.param.bottom]
         try:

@@ -67,8 +67,9 @@ class Solver:
 
     net, test_nets: the test nets share the train net's blobs. param: the settings. iter: how many
     updates were made. updater: the rate, the rule and its history. copied: what each file of
-    weights did to the train net. progress: called after each update with iter, max_iter, the
-    smoothed loss and the learning rate. record: called with every number that is logged of an
+    weights did to the train net. callbacks: in each iteration the first of each is called before the
+    forward pass, the second when the gradients are there. progress: called after each update with
+    iter, max_iter, the smoothed loss and the learning rate. record: called with every number that is logged of an
     iteration: what measured it ("train", "test", "test_1" for the second test net, "" for the loss
     and the learning rate), the iteration, and pairs of a name and a number.
 
@@ -117,6 +118,7 @@ class Solver:
         self.updater = Updater(self.param, self.net.learnable)
         self.on_nan = on_nan
         self._watched = watch(file, "plateau_output", self.test_nets)
+        self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
         self._requests: deque[Action] = deque()
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         log.info("Solver scaffolding done.")
@@ -170,11 +172,15 @@ class Solver:
             self.test_all()
             if self.stopping:
                 return
+        for on_start, _ in self.callbacks:
+            on_start()
         self._losses.append(self._forward_backward())
         if self._watched is None:
             self.updater.plateau.value = self.smoothed_loss
         if self._due(self.param.display):
             self._display()
+        for _, on_gradients_ready in self.callbacks:
+            on_gradients_ready()
         rate = self.apply_update()
         if self.progress is not None:
             self.progress(self.iter, self.param.max_iter, self.smoothed_loss, rate)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from caffepy.cli.log import ClassicFormatter
 from caffepy.cli.log_lines import read_lines, start
 from caffepy.errors import DataError
+from caffepy.glog import ClassicFormatter
 
 
 def write(path: Path, *lines: str, changed: datetime | None = None) -> Path:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import threading
 import weakref
 from collections.abc import Iterator
@@ -226,7 +227,10 @@ class LMDBWriter:
         except lmdb.MapFullError:
             raise
         except lmdb.Error as error:
-            raise DataError(f"{self.path}: cannot be written: {error}") from error
+            free = shutil.disk_usage(self.path.absolute().parent).free
+            raise DataError(  # LMDB calls a full disk an input/output error
+                f"{self.path}: cannot be written: {error}; {free // 10**6} MB are free on its disk"
+            ) from error
 
     def __exit__(
         self,

@@ -67,7 +67,7 @@ def test_a_database_for_each_blob(net: Net, kind: str, capsys: pytest.CaptureFix
         database = open_database(path)
         records = list(islice(database.records(), len(database)))
         assert [record.key for record in records] == [b"%010d" % number for number in range(9)]
-        stored = np.stack([decode(parse_datum(record.value)) for record in records])
+        stored = np.array([decode(parse_datum(record.value)) for record in records], np.float32)
         assert stored.shape == shape
         np.testing.assert_allclose(stored, values.reshape(shape), rtol=1e-4, atol=1e-3)
     err = capsys.readouterr().err

@@ -62,6 +62,14 @@ def test_caffepy_takes_the_flags(command: str, capsys: pytest.CaptureFixture[str
         assert capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", commands((ROOT / "docs/data.md").read_text()))
+def test_caffepy_takes_the_flags_of_the_page_on_data(command: str) -> None:
+    program, verb, *argv = shlex.split(command)
+
+    assert program == "caffepy"
+    load(verb)[1].parse(argv)
+
+
 def test_the_demo_runs_the_main_job() -> None:
     walk = commands(README.partition("## The main job")[2].partition("\n## ")[0])
 

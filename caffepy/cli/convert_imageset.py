@@ -14,7 +14,7 @@ from caffepy.data.image_record import Form
 from caffepy.data.images import ENCODERS
 
 EPILOG = """\
-examples:
+example:
   caffepy convert_imageset --resize_height=256 --resize_width=256 --shuffle \\
       images/ train.txt train_lmdb
   caffepy convert_imageset --class-folders --resize-short 256 --center-crop 256 --shuffle \\

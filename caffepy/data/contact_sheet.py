@@ -1,7 +1,6 @@
 """A picture of many images of a database, small, side by side, with labels."""
 
 import math
-import os
 from os import PathLike
 from pathlib import Path
 
@@ -21,6 +20,7 @@ WHITE = (255, 255, 255)
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 BLACK = (0, 0, 0)
+RED = (200, 0, 0)
 GREY = (110, 110, 110)
 
 
@@ -28,8 +28,8 @@ def contact_sheet(records: list[Record]) -> Image.Image:
     """The images of records in rows, each with its label and its key below.
 
     Small ones are enlarged by a whole number, large ones reduced. Two channels are shown side by
-    side in grey; numbers that are no bytes are spread from black, the smallest, to white. DataError
-    for a record without an image, or with one of more than 4 channels.
+    side in grey; numbers that are no bytes are spread from black, the smallest, to white. Where a
+    record has no image that can be shown, its place says so.
     """
     columns = math.ceil(math.sqrt(len(records)))
     rows = math.ceil(len(records) / columns)
@@ -43,12 +43,16 @@ def contact_sheet(records: list[Record]) -> Image.Image:
 
 def paste(sheet: Image.Image, record: Record, left: int, top: int) -> None:
     """Put one record's image and words where its cell begins."""
-    datum = parse_datum(record.value, record)
-    image = fitted(picture(decode(datum, None, record), record))
-    sheet.paste(image, (left + (CELL - image.width) // 2, top + (CELL - image.height) // 2))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT - 3)
-    label = str(datum.label) if datum.HasField("label") else "no label"
-    words = [(label, BLACK), (os.fsencode(record.key).decode(errors="replace"), GREY)]
+    words = [("no image", RED), (record.key.decode(errors="replace"), GREY)]
+    try:
+        datum = parse_datum(record.value, record)
+        image = fitted(picture(decode(datum, None, record), record))
+    except DataError:
+        draw.rectangle((left, top, left + CELL - 1, top + CELL - 1), outline=RED)
+    else:
+        sheet.paste(image, (left + (CELL - image.width) // 2, top + (CELL - image.height) // 2))
+        words[0] = str(datum.label) if datum.HasField("label") else "no label", BLACK
     for line, (text, colour) in enumerate(words):
         draw.text((left, top + CELL + 2 + line * TEXT), shortened(text, font), colour, font)
 

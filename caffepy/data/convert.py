@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import random
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -127,9 +127,10 @@ def convert(
                 writer.check(key)
             logger.info("A total of %d images.", len(keyed))
             todo = [item for item in keyed if item[0] not in there]
-            for begun in tasks(images, todo, options.form):
-                store(begun, writer, options, summary)
-                progress(len(there) + begun.number, len(keyed))
+            with closing(tasks(images, todo, options.form)) as begun:
+                for task in begun:
+                    store(task, writer, options, summary)
+                    progress(len(there) + task.number, len(keyed))
             if not summary.stored:
                 raise DataError(nothing_stored(images, summary))
     if summary.stored % PROGRESS:
@@ -173,7 +174,7 @@ def first_stored(folder: Path, there: Collection[bytes], options: Options) -> Fi
     return os.fsdecode(record.key).partition("_")[2], (height, width, channels)
 
 
-def tasks(images: Images, todo: Sequence[Keyed], form: Form) -> Iterator[Task]:
+def tasks(images: Images, todo: Sequence[Keyed], form: Form) -> Generator[Task, None, None]:
     """The images in order, with their records in the making."""
 
     def work(item: Keyed) -> Made:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from caffepy.data.database import BACKENDS, Writer, create_database
 from caffepy.data.datum import float_record
-from caffepy.data.hdf5_writer import HDF5Writer
 from caffepy.errors import DataError
 
 KINDS = (*BACKENDS, "hdf5", "npy")
@@ -36,6 +35,8 @@ def feature_writer(kind: str, path: str, blob: str) -> Iterator[Append]:
         return
     with passing_name(path) as name:
         if kind == "hdf5":
+            from caffepy.data.hdf5_writer import HDF5Writer  # loads torch
+
             file = HDF5Writer(str(name))
             yield lambda items: file.append(**{blob: items})
         else:

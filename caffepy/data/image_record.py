@@ -10,6 +10,7 @@ from caffepy.data.images import (
     ENCODERS,
     Pixels,
     check_extension,
+    decodable_shape,
     decode_image,
     encode_image,
     read_file,
@@ -68,16 +69,17 @@ def make(path: str, label: int, form: Form) -> Made:
 
     Source: ReadImageToDatum in caffe/src/caffe/util/io.cpp
     """
-    data = read_file(path)
-    pixels = fit(decode_image(data, not form.gray, repr(path)), form, path)
+    data, color, where = read_file(path), not form.gray, repr(path)
     own_type = PurePath(path).suffix.removeprefix(".").lower()
     wanted = own_type if not form.encode else form.encode.lower()
+    if form.encode is not None and form.own_pixels and same_type(wanted, own_type):
+        shape = decodable_shape(data, color, where)
+        return Made(encoded_datum(data, label).SerializeToString(), shape)
+    pixels = fit(decode_image(data, color, where), form, path)
     if form.encode is None:
         datum = to_datum(pixels, label)
-    elif form.own_pixels and same_type(wanted, own_type):
-        datum = encoded_datum(data, label)
     else:
-        datum = encoded_datum(encode_image(pixels, wanted, repr(path)), label)
+        datum = encoded_datum(encode_image(pixels, wanted, where), label)
     return Made(datum.SerializeToString(), pixels.shape)
 
 

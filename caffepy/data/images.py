@@ -71,6 +71,19 @@ def decode_image(
         return _pixels(image, color)
 
 
+def decodable_shape(data: bytes, color: bool, where: object = "image") -> tuple[int, int, int]:
+    """The shape of `decode_image(data, color)`, which is tried but for putting the pixels in order.
+
+    DataError, naming `where`, for a damaged or unknown file.
+    """
+    with _opened(data, where) as image:
+        if not color:
+            image.draft("L", None)
+        image.load()
+        upright = _upright(_eight_bits(image))
+        return upright.height, upright.width, 3 if color else 1
+
+
 def file_shape(data: bytes, where: object = "image") -> tuple[str, tuple[int, int, int]]:
     """What an image file says of itself: its type, such as "JPEG", and (channels, height, width).
 

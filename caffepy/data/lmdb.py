@@ -250,9 +250,9 @@ class LMDBWriter:
         except lmdb.MapFullError:
             raise
         except lmdb.Error as error:
-            free = shutil.disk_usage(self.path.absolute().parent).free >> 20
-            raise DataError(
-                f"{self.path}: cannot be written: {error}; {free} MB are free on its disk"
+            free = shutil.disk_usage(self.path.absolute().parent).free
+            raise DataError(  # LMDB calls a full disk an input/output error
+                f"{self.path}: cannot be written: {error}; {free // 10**6} MB are free on its disk"
             ) from error
 
     def __exit__(

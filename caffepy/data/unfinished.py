@@ -11,7 +11,7 @@ from pathlib import Path
 
 from caffepy.data.database import open_database
 from caffepy.data.folder import EmptyDatabaseError, check_free
-from caffepy.errors import DataError
+from caffepy.errors import DataError, SnapshotError
 from caffepy.proto.files import write_plain
 
 logger = logging.getLogger(__name__)
@@ -59,9 +59,10 @@ def begin(build: Path, facts: Facts, path: str | PathLike[str]) -> None:
         )
     try:
         (build / "db").mkdir(parents=True)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
-    write_plain(build / FACTS, json.dumps(facts, indent=1))
+        write_plain(build / FACTS, json.dumps(facts, indent=1))
+    except (OSError, SnapshotError) as error:
+        shutil.rmtree(build, ignore_errors=True)
+        raise DataError(f"{path}: cannot be written: {error}") from error
 
 
 @contextmanager

@@ -91,11 +91,19 @@ def test_long_keys_stay_in_their_cell() -> None:
     assert np.asarray(sheet)[:, -GAP + 1 :].min() == WHITE
 
 
-def test_refuses_what_is_no_image(tmp_path: Path) -> None:
-    (record,) = records(tmp_path, Datum(channels=5, height=1, width=1, float_data=[0] * 5))
+@pytest.mark.parametrize(
+    "datum",
+    [
+        pytest.param(Datum(channels=5, height=1, width=1, float_data=[0] * 5), id="5 channels"),
+        pytest.param(encoded_datum(b"broken", 0), id="damaged"),
+        pytest.param(Datum(label=1), id="nothing"),
+    ],
+)
+def test_a_red_frame_where_there_is_no_image(tmp_path: Path, datum: Datum) -> None:
+    cell = first_cell(contact_sheet(records(tmp_path, datum)))
 
-    with pytest.raises(DataError, match="record '00' has 5 channels"):
-        contact_sheet([record])
+    assert cell[0, 0].tolist() == cell[-1, -1].tolist() == [200, 0, 0]
+    assert cell[1:-1, 1:-1].min() == WHITE
 
 
 @pytest.mark.parametrize("name", ["sheet.png", "sheet.jpg"])

@@ -10,6 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from caffepy.data.images import (
     check_extension,
+    decodable_shape,
     decode_image,
     encode_image,
     file_shape,
@@ -249,6 +250,25 @@ def test_the_shape_is_known_without_decoding(file_format: str, mode: str) -> Non
 
     assert file_type == file_format
     assert (height, width, channels) == decode_image(data, None).shape
+
+
+@pytest.mark.parametrize("color", [True, False])
+@pytest.mark.parametrize("orientation", [None, 3, 6])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_shape_of_what_can_be_decoded(mode: str, orientation: int | None, color: bool) -> None:
+    data = saved(Image.new(mode, (7, 5)), "JPEG", orientation)
+
+    assert decodable_shape(data, color) == decode_image(data, color).shape
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_what_cannot_be_decoded_has_no_shape(color: bool) -> None:
+    data = saved(Image.effect_noise((64, 64), 50), "JPEG")
+
+    with pytest.raises(DataError, match="here: cannot be decoded: image file is truncated"):
+        decodable_shape(data[:-300], color, "here")
+    with pytest.raises(DataError, match="here: cannot be decoded: 32 bits a channel"):
+        decodable_shape(saved(Image.new("F", (3, 2)), "TIFF"), color, "here")
 
 
 def test_the_shape_of_what_is_no_image() -> None:

@@ -21,44 +21,49 @@ class Array:
     assigns is copied into it, and what is written into it is what `tensor` returns.
     """
 
+    __slots__ = ("_buffer", "_device", "_fill", "_seen", "_value", "shape")
+
     def __init__(self, shape: Shape, device: torch.device, fill: float = 0.0) -> None:
         self.shape = shape
 
         self._device = device
         self._fill = fill
-        self._value: Tensor | None = None
-        self._owned = True
-        self._buffer: Tensor | None = None
+        self._value: Tensor | None = None  # the numbers, until somebody looks
+        self._buffer: Tensor | None = None  # their memory from then on, flat
+        self._seen: tuple[Tensor, Floats] | None = None  # that memory in the shape of now
 
     def tensor(self) -> Tensor:
         """The numbers, for torch to read; on a CPU the very memory of `view`, where there is one."""
         if self._buffer is not None:
-            return self._window().to(self._device)
+            return self._window()[0].to(self._device)
         if self._value is None:
             self._value = torch.full(self.shape, self._fill, device=self._device)
         return self._value
 
-    def assign(self, value: Tensor, *, owned: bool = True) -> None:
-        """Take the numbers of a tensor, and its shape.
-
-        owned: whether nobody else writes into its memory.
-        """
-        if self._buffer is not None:
+    def assign(self, value: Tensor) -> None:
+        """Take the numbers of a tensor, and its shape. The caller writes no more into the tensor."""
+        if value.shape != self.shape:
             self.resize(tuple(value.shape))
-            self._window().copy_(value)
-            return
-        self.shape = tuple(value.shape)
-        self._value, self._owned = value, owned
+        if self._buffer is None:
+            self._value = value
+        else:
+            self._window()[0].copy_(value)
 
     def view(self) -> Floats:
         """The numbers as writable memory, which stays theirs until they outgrow it."""
         if self._buffer is None:
-            value = self.tensor().cpu()
+            # A clone, since what torch left here may be another array's memory too.
+            value = self.tensor().to("cpu", copy=True, memory_format=torch.contiguous_format)
             self._value = None
-            if not (self._owned and value.is_contiguous() and self._device.type == "cpu"):
-                value = value.clone(memory_format=torch.contiguous_format)
             self._buffer = value.view(-1)
-        return cast("Floats", self._window().numpy())
+        return self._window()[1].view()
+
+    def lends(self, value: Tensor) -> bool:
+        """Whether a tensor lies in the memory of `view`, where a script may write at any time."""
+        if self._buffer is None:
+            return False
+        memory = self._buffer.untyped_storage().data_ptr()
+        return memory == value.untyped_storage().data_ptr()
 
     def resize(self, shape: Shape) -> None:
         """Take another shape; memory is kept where it is large enough."""
@@ -67,12 +72,16 @@ class Array:
         count = math.prod(shape)
         if self._buffer is not None and count > len(self._buffer):
             self._buffer = torch.full((count,), self._fill)
-        self._value = None
+        self._value = self._seen = None
         self.shape = shape
 
-    def _window(self) -> Tensor:
-        buffer = cast("Tensor", self._buffer)
-        return buffer[: math.prod(self.shape)].view(self.shape)
+    def _window(self) -> tuple[Tensor, Floats]:
+        """The memory in the shape of now, as torch and as numpy have it."""
+        if self._seen is None:
+            buffer = cast("Tensor", self._buffer)
+            window = buffer[: math.prod(self.shape)].view(self.shape)
+            self._seen = window, cast("Floats", window.numpy())
+        return self._seen
 
 
 class Shaped:
@@ -145,8 +154,13 @@ class Blob(Shaped):
         return self.values.shape
 
     def reshape(self, *shape: int) -> None:
-        """Give the blob another shape; nets follow at their next `reshape` or `forward`."""
+        """Give the blob another shape; nets follow at their next `reshape` or `forward`.
+
+        ValueError for a negative size.
+        """
         sizes = tuple(map(index, shape))
+        if any(size < 0 for size in sizes):
+            raise ValueError(f"a blob cannot have shape {sizes}: sizes are 0 or more")
         self.values.resize(sizes)
         self.gradient.resize(sizes)
 
@@ -181,9 +195,14 @@ class ParameterBlob(Shaped):
         return self._view(self.parameter.grad)
 
     def reshape(self, *shape: int) -> None:
-        """See the same numbers in another shape of as many."""
-        self.parameter.detach().view(shape)
-        self._shape = shape
+        """See the same numbers in another shape of as many; ValueError for another count."""
+        sizes = tuple(map(index, shape))
+        if math.prod(sizes) != self.count:
+            raise ValueError(
+                f"a parameter of shape {self._shape}, {self.count} numbers, cannot be seen as {sizes}: "
+                "its layer has made it"
+            )
+        self._shape = sizes
 
     def flush(self) -> None:
         """Give the device what was written into the numbers fetched from it."""

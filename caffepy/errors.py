@@ -28,6 +28,14 @@ class LayerError(CaffeError):
         self.field = field
 
 
+class UserCodeError(LayerError):
+    """A Python layer whose class raised something: `raised`, with the traceback of the user's code."""
+
+    def __init__(self, text: str, field: str, raised: Exception) -> None:
+        super().__init__(text, field)
+        self.raised = raised
+
+
 class WeightsError(CaffeError):
     """Weights that cannot be read, or do not fit the net."""
 

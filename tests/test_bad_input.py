@@ -8,6 +8,8 @@ import pytest
 from caffepy.cli.main import main
 from caffepy.data.datum import encoded_datum, to_datum
 from caffepy.data.images import encode_image
+from caffepy.data.lmdb import LMDBWriter
+from caffepy.proto import Datum
 from tests.data.databases import ramp, write_datums, write_images
 
 NET = """\
@@ -212,6 +214,31 @@ def with_a_corrupt_jpeg(path: Path) -> None:
     write_datums(path, [encoded_datum(whole, 0), encoded_datum(whole[:200], 1)])
 
 
+def of_too_few_bytes(path: Path) -> None:
+    short = to_datum(ramp(4, 5), 1)
+    short.data = short.data[:-1]
+    write_datums(path, [to_datum(ramp(4, 5), 0), short])
+
+
+def of_no_numbers(path: Path) -> None:
+    write_datums(path, [to_datum(ramp(4, 5), 0), Datum(channels=3, height=4, width=5)])
+
+
+def of_other_messages(path: Path) -> None:
+    with LMDBWriter(path) as writer:
+        writer.put(b"00", b"\xff no message")
+
+
+def of_zero_bytes(path: Path) -> None:
+    path.mkdir()
+    (path / "data.mdb").touch()
+
+
+def of_other_bytes(path: Path) -> None:
+    path.mkdir()
+    (path / "data.mdb").write_bytes(bytes(range(256)) * 64)
+
+
 def with_a_label_too_large(path: Path) -> None:
     write_datums(path, [to_datum(ramp(4, 5), 0), to_datum(ramp(4, 5), 7)])
 
@@ -223,6 +250,17 @@ def with_a_label_too_large(path: Path) -> None:
         pytest.param(without_records, ["db: an empty database"], id="no records"),
         pytest.param(cut_short, ["db: cut short: data.mdb has"], id="truncated"),
         pytest.param(
+            of_zero_bytes, ["net.prototxt:2:1: db: cannot be opened as an"], id="zero bytes"
+        ),
+        pytest.param(of_other_bytes, ["net.prototxt:2:1: db: cannot be opened as an"], id="bytes"),
+        pytest.param(of_other_messages, ["db: record '00': not a Datum message"], id="no Datum"),
+        pytest.param(
+            of_too_few_bytes,
+            ["db: record '01': 59 numbers for an image of 3 channels, 4 rows and 5 columns"],
+            id="too few bytes",
+        ),
+        pytest.param(of_no_numbers, ["db: record '01': 0 numbers for an image"], id="no numbers"),
+        pytest.param(
             of_two_sizes,
             ["layer 'data'", "db: record '01' is 3x5x5", "'00', is 3x4x5"],
             id="another size",
@@ -232,7 +270,12 @@ def with_a_label_too_large(path: Path) -> None:
         ),
         pytest.param(
             with_a_label_too_large,
-            ["layer 'loss'", "the label of item 1 is 7", "allowed are 0 to 2"],
+            [
+                "layer 'loss'",
+                "the label of item 1 is 7",
+                "allowed are 0 to 2",
+                "it is of db: record '01'",
+            ],
             id="label outside the classes",
         ),
     ],
@@ -250,6 +293,31 @@ def test_a_bad_database(
 
 DATA = 'type: "Data"', 'data_param { source: "db" batch_size: 2 backend: LMDB }'
 IMAGE_DATA = 'type: "ImageData"', 'image_data_param { source: "list.txt" batch_size: 2 }'
+
+
+CROP = "transform_param { crop_size: 4 "
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("lighting_std: 0.1", "lighting_std is set, lighting_file is not"),
+        ('lighting_std: 0.1 lighting_file: "none"', "net.prototxt:2:1: 'none': No such file"),
+        ("distort_param { hue_prob: 2 }", "distort_param: hue_prob is 2; it is a probability"),
+        ("random_resized_crop { max_area: 3 }", "min_area is 0.08 and max_area 3; they are parts"),
+        ("crop_h: 3", "crop_size and crop_h are both set"),
+        ("ten_crops: true", "TransformationParameter has no field 'ten_crops'; did you mean 'ten_"),
+    ],
+    ids=["lighting", "lighting file", "distort_param", "random_resized_crop", "crop_h", "misspelt"],
+)
+def test_a_bad_augmentation(capsys: pytest.CaptureFixture[str], setting: str, message: str) -> None:
+    edit("net.prototxt", "data_param {", f"{CROP} {setting} }}\n  data_param {{")
+
+    assert main(TRAIN) == 1
+
+    (line,) = [line for line in said(capsys).splitlines() if message in line]
+    column = 3 + len(CROP) + 1 if "'none'" not in message else 1
+    assert line.startswith(f"net.prototxt:{2 if column == 1 else 7}:{column}: ")
 
 
 @pytest.mark.parametrize(

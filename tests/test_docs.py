@@ -62,6 +62,14 @@ def test_caffepy_takes_the_flags(command: str, capsys: pytest.CaptureFixture[str
         assert capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", commands((ROOT / "docs/data.md").read_text()))
+def test_caffepy_takes_the_flags_of_the_page_on_data(command: str) -> None:
+    program, verb, *argv = shlex.split(command)
+
+    assert program == "caffepy"
+    load(verb)[1].parse(argv)
+
+
 def test_the_demo_runs_the_main_job() -> None:
     walk = commands(README.partition("## The main job")[2].partition("\n## ")[0])
 
@@ -98,6 +106,22 @@ def test_links_lead_somewhere() -> None:
     ]
 
     assert dead == []
+
+
+@pytest.mark.usefixtures("user_folder")
+def test_the_page_of_pycaffe_runs_and_prints_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/pycaffe.md").read_text()
+    namespace: dict[str, object] = {}
+
+    for example in blocks("python", page):
+        exec(compile(example, "pycaffe.md", "exec"), namespace)
+
+    said = re.findall(r"^print\(.*\)  # (.*)$", page, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == said
+    assert (tmp_path / "net.dot").exists()
 
 
 def test_the_python_examples_run(

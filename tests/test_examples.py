@@ -1,8 +1,15 @@
 """Every prototxt that is shipped can be read, and those of one example fit together."""
 
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from caffepy.graph.load import load_graph
 from caffepy.graph.solver_nets import read_solver, train_graph
@@ -73,3 +80,80 @@ def test_the_digits_are_classified_by_the_net_that_was_trained() -> None:
 
 def test_there_is_a_label_for_each_digit() -> None:
     assert len((DIGITS / "labels.txt").read_text().splitlines()) == 10
+
+
+CIFAR = ROOT / "examples/cifar10"
+
+
+def write_images(folder: Path) -> None:
+    """Two images to train with and one to test with of each of three classes."""
+    for number, name in enumerate(["cat", "airplane", "dog"]):
+        for part, count in (("train", 2), ("test", 1)):
+            (folder / part / name).mkdir(parents=True)
+            for image in range(count):
+                path = folder / part / name / f"{image}.png"
+                Image.new("RGB", (32, 32), (90 * number, 80 * image, 7)).save(path)
+
+
+def make_lists(folder: Path) -> subprocess.CompletedProcess[str]:
+    script: list[str | Path] = [sys.executable, CIFAR / "make_lists.py", "images"]
+    return subprocess.run(script, cwd=folder, check=False, capture_output=True, text=True)
+
+
+def test_labels_count_the_classes_in_the_order_of_their_names(tmp_path: Path) -> None:
+    write_images(tmp_path / "images")
+
+    assert make_lists(tmp_path).returncode == 0
+
+    assert (tmp_path / "test.txt").read_text().splitlines() == [
+        "test/airplane/0.png 0",
+        "test/cat/0.png 1",
+        "test/dog/0.png 2",
+    ]
+    assert len((tmp_path / "train.txt").read_text().splitlines()) == 6
+
+
+def test_classes_that_differ(tmp_path: Path) -> None:
+    write_images(tmp_path / "images")
+    (tmp_path / "images/test/dog").rename(tmp_path / "images/test/dgo")
+
+    assert "only train or only test has: dgo, dog" in make_lists(tmp_path).stderr
+    assert "no folder of a class in it" in make_lists(tmp_path / "images").stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "archive"])
+def test_the_script_leads_from_images_to_a_chart(tmp_path: Path, packed: bool) -> None:
+    write_images(tmp_path / "source")
+    source = "source"
+    if packed:
+        source = "source.tar.xz"
+        with tarfile.open(tmp_path / source, "w:xz") as archive:
+            for part in ("train", "test"):
+                archive.add(tmp_path / "source" / part, part)
+    example, work = tmp_path / "example", tmp_path / "work"
+    shutil.copytree(CIFAR, example)
+    solver = example / "cifar10_quick_solver.prototxt"
+    text = re.sub(r"(test_iter|display|max_iter): \d+", r"\1: 1", solver.read_text())
+    solver.write_text(text)
+    work.mkdir()
+    (work / "caffepy").write_text(f'#!/bin/sh\nexec {sys.executable} -m caffepy "$@"\n')
+    (work / "caffepy").chmod(0o755)
+    python = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{work}:{python}:{os.environ['PATH']}"}
+    environment["PYTHONPATH"] = str(ROOT)
+
+    done = subprocess.run(
+        [example / "cifar10.sh", f"../{source}"],
+        cwd=work,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "accuracy = " in done.stdout
+    assert (work / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    assert (work / "cifar10_quick_iter_1.caffemodel").exists()
+    assert sorted(path.name for path in (tmp_path / "source").iterdir()) == ["test", "train"]

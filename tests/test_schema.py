@@ -10,11 +10,20 @@ from caffepy.proto import caffe_pb2
 
 TABLE = Path(__file__).parent / "golden" / "schema" / "caffe.tsv"
 ROWS = list(csv.DictReader(TABLE.read_text().splitlines(), delimiter="\t"))
-OURS = {"LayerState", "NamedBlob", "NetPositions", "RunState", "SourcePosition"}
+OURS = {
+    "BestTest",
+    "LayerState",
+    "NamedBlob",
+    "NetPositions",
+    "RandomResizedCropParameter",
+    "RunState",
+    "SourcePosition",
+}
 # Of types of forks.
 OURS |= {
     "BNParameter",
     "DetectionOutputParameter",
+    "DistortionParameter",
     "InterpParameter",
     "NonMaximumSuppressionParameter",
     "NormalizeParameter",
@@ -39,6 +48,8 @@ OUR_ENUMS = {
 FORKS = {
     "BatchNormParameter": {5, 6, 7, 15},
     "LayerParameter": {45, 159, 164, 202, 203, 204, 206},
+    "SolverParameter": {53, 56, 150, 151},
+    "SolverState": {5, 6},
 }
 TYPES = {
     number: name.removeprefix("TYPE_").lower()

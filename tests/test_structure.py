@@ -8,9 +8,14 @@ ROOT = Path(__file__).parents[1]
 # Nothing to test, or tested by running it: see the reason beside each.
 EXEMPT = {
     "caffepy/__main__.py",  # tests/cli/test_main.py runs it
+    "caffepy/pycaffe/__main__.py",  # tests/pycaffe/test_script.py runs it
 }
 # Tests of what all modules of a folder have in common, and of the nets of models/.
-TABLES = {"tests/layers/test_every_layer.py", "tests/models/test_models.py"}
+TABLES = {
+    "tests/layers/test_every_layer.py",
+    "tests/models/test_models.py",
+    "tests/pycaffe/test_surface.py",
+}
 SOURCES = [
     path
     for path in sorted((ROOT / "caffepy").rglob("*.py"))

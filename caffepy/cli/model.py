@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def build_model(args: argparse.Namespace, phase: Phase) -> "Net":
+def build_model(args: argparse.Namespace, phase: Phase, ten_crop: bool = False) -> "Net":
     """The net of -model, on the device of -gpu, with -weights; its warnings are logged.
 
-    args: with model, weights, gpu, level, stage, pool_norm_order and
-    data_workers.
+    args: with model, weights, gpu, level, stage, pool_norm_order and data_workers. ten_crop:
+    `load_graph`'s.
     """
     state = make_state(phase, args.level, args.stage)
-    graph = load_graph(args.model, state, args.pool_norm_order)
+    graph = load_graph(args.model, state, args.pool_norm_order, ten_crop)
     device = choose_device(args.gpu)
     for problem in graph.problems:
         log.warning("%s", problem)

@@ -55,12 +55,13 @@ def progress(solver: "Solver", console: Console | None = None) -> Iterator[None]
         yield
         return
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         Speed(),
+        TextColumn("ETA"),
         TimeRemainingColumn(),
-        TextColumn("loss {task.fields[loss]:.4g}  lr {task.fields[rate]:.4g}"),
+        TextColumn("{task.fields[numbers]}"),
         console=console,
         transient=True,
     )
@@ -68,12 +69,11 @@ def progress(solver: "Solver", console: Console | None = None) -> Iterator[None]
         solver.net.name,
         total=solver.param.max_iter,
         completed=solver.iter,
-        loss=float("nan"),
-        rate=solver.param.base_lr,
+        numbers="",
     )
 
     def show(iteration: int, _last: int, loss: float, rate: float) -> None:
-        bar.update(task, completed=iteration, loss=loss, rate=rate)
+        bar.update(task, completed=iteration, numbers=f"loss {loss:.4g}  lr {rate:.4g}")
 
     with bar, lines_above(console):
         solver.progress = show

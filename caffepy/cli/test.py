@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_state(parser)
     add_pool_norm_order(parser)
     add_data_workers(parser)
+    parser.add_argument(
+        "--ten-crop",
+        action="store_true",
+        help="average the predictions for ten crops of each image: corners, centre, all mirrored; "
+        "the net's memory grows tenfold",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,19 +60,21 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations < 1:
         raise UsageError(f"--iterations is {args.iterations}, and must be at least 1")
 
-    score(build_model(args, TEST), args.iterations)
+    score(build_model(args, TEST, args.ten_crop), args.iterations)
     return 0
 
 
 def score(net: "Net", iterations: int) -> None:
     """Log every number of every output, batch by batch, and then their means."""
+    from caffepy.net.debug import debugging
     from caffepy.solver.report import elements, number, result
 
     log.info("Running for %d iterations.", iterations)
     total = 0.0
     sums: list[float] = []
     for index in range(iterations):
-        total += float(net.evaluate())
+        with debugging(net, on=net.graph.debug_info):
+            total += float(net.evaluate())
         batch = elements(net.outputs, net.tops)
         for name, value in batch:
             log.info("Batch %d, %s = %s", index, name, number(value))

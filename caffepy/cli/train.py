@@ -13,7 +13,8 @@ from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.state import add_state
-from caffepy.cli.weights import log_copies
+from caffepy.cli.tensorboard import check_tensorboard, scalars
+from caffepy.cli.weights import log_start
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.proto import SolverParameter
 
@@ -30,6 +31,7 @@ example:
   caffepy train -solver solver.prototxt
   caffepy train -solver solver.prototxt -weights lenet.caffemodel
   caffepy train -solver solver.prototxt -snapshot lenet_iter_500.solverstate
+  caffepy train -solver solver.prototxt --resume auto
 
 Paths inside the prototxts count from the current folder. Ctrl-C writes a snapshot and stops;
 a second Ctrl-C stops at once.
@@ -40,13 +42,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `caffe train`."""
     parser.epilog = EXAMPLES
     parser.add_argument("--solver", metavar="FILE", help="the solver's prototxt")
-    parser.add_argument("--snapshot", metavar="FILE", help="go on from this .solverstate")
+    parser.add_argument(
+        "--snapshot", metavar="FILE", help="go on from this .solverstate or .solverstate.h5"
+    )
+    parser.add_argument(
+        "--resume",
+        choices=["auto"],
+        help="go on from the newest valid snapshot of the solver's prefix; where there is none, "
+        "start as without it, from -weights if they are given",
+    )
     parser.add_argument(
         "--weights",
         type=comma_list,
         default=[],
         metavar="FILE,...",
         help="start from these .caffemodel or .h5 files, by layer name",
+    )
+    parser.add_argument(
+        "--tensorboard", metavar="DIR", help="write losses, outputs and learning rates there too"
     )
     add_gpu(parser)
     add_state(parser, "train net")
@@ -56,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile",
         action="store_true",
         help="print at the end how long iterations took, and how much of it they waited for data",
+    )
+    parser.add_argument(
+        "--on-nan",
+        choices=("stop", "continue"),
+        default="stop",
+        help="when the loss is nan or infinite: stop with an error that names the layer (default), "
+        "or train on, as Caffe does",
     )
     parser.add_argument(
         "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
@@ -74,13 +94,17 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("Need a solver definition to train.\n-solver FILE names it")
     if args.snapshot and args.weights:
         raise UsageError("-snapshot brings its own weights; give it or -weights, but not both")
+    if args.snapshot and args.resume:
+        raise UsageError("--resume auto finds the snapshot; give it or -snapshot, but not both")
     file = read_solver(args.solver, args.pool_norm_order)
     device = choose_device(args.gpu or gpu_of(file.param))
+    if args.tensorboard:
+        check_tensorboard()
 
     from caffepy.cli.progress import progress
     from caffepy.net.build import build_net
     from caffepy.pycaffe import install
-    from caffepy.solver.profile import Profile
+    from caffepy.solver.setup import weight_files
     from caffepy.solver.solver import Solver
 
     install()
@@ -88,21 +112,25 @@ def run(args: argparse.Namespace) -> int:
         file,
         weights=args.weights or None,
         snapshot=args.snapshot or None,
+        resume=args.resume is not None,
         device=device,
         level=args.level,
         stages=args.stage,
+        on_nan=args.on_nan,
         build=partial(build_net, workers=args.data_workers),
     )
     show(file, solver)
-    if args.profile:
-        solver.profile = Profile(solver.net)
+    log_start(solver.net, weight_files(args.weights or file.param.weights), solver.copied)
     effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}
     log.info("Starting Optimization")
-    with signals(solver, effects), progress(solver):
+    with (
+        profiled(solver, args.profile),
+        signals(solver, effects),
+        progress(solver),
+        scalars(solver, args.tensorboard),
+    ):
         solver.solve()
     log.info("Optimization Done.")
-    if solver.profile is not None:
-        print("\n".join(solver.profile.table()))
     return 0
 
 
@@ -119,7 +147,18 @@ def show(file: SolverFile, solver: "Solver") -> None:
     problems = [*file.problems, *(problem for net in nets for problem in net.graph.problems)]
     for problem in dict.fromkeys(problems):
         log.warning("%s", problem)
-    log_copies(solver.copied)
+
+
+@contextmanager
+def profiled(solver: "Solver", wanted: bool) -> Iterator[None]:
+    """Print at the end of a training, where that is wanted, what its time went into."""
+    from caffepy.solver.profile import Profile
+
+    if wanted:
+        solver.profile = Profile(solver.net)
+    yield
+    if solver.profile is not None:
+        print("\n".join(solver.profile.table()))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from torch import Tensor
 from caffepy.data.ahead import WORKERS, Ahead, end_with
 from caffepy.data.datum import Planes
 from caffepy.data.memory import Memory
-from caffepy.data.transform import Draws, Shape, Transform, sized
+from caffepy.data.transform import Draws, Transform, sized
 from caffepy.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,9 @@ class Collection(Protocol[T]):
     def items(self, start: int, step: int) -> Iterator[T]:
         """Every `step`th item from number `start` on; without end."""
 
+    def name(self, item: T) -> str:
+        """What messages call an item."""
+
     def load(self, items: Sequence[T]) -> list[Sample] | Block:
         """The images and labels of some items, in order."""
 
@@ -74,6 +77,11 @@ class Stream(Generic[T]):
     def items(self) -> Iterator[T]:
         """This rank's items."""
         return self.collection.items(self.skip + self.position + self.rank, self.world)
+
+    def name(self, number: int) -> str:
+        """What messages call the item of a number, counted as `position` is."""
+        items = self.collection.items(self.skip + number, 1)
+        return self.collection.name(next(items))
 
     def epoch(self, position: int) -> int:
         """In which epoch the item at a position is, or would be; the first is 0."""
@@ -114,6 +122,11 @@ class Batches(Generic[T]):
         self._next: Callable[[], Batch] | None = None
         if pool is not None:
             end_with(self, pool)
+
+    def origin(self, item: int) -> str:
+        """What messages call an item of the batch that was read last."""
+        first = self.position - self._step + self._stream.rank
+        return self._stream.name(first + item * self._stream.world)
 
     def read(self) -> tuple[Tensor, Tensor]:
         """The next batch on the transform's device, waited for where it is not ready."""
@@ -178,12 +191,17 @@ def cut(block: Block, transform: Transform, seed: int, numbers: NDArray[np.uint6
     images = block.images
     shape = transform.window(images.shape[1:], block.where)
     draws = transform.draw(seed, numbers, np.broadcast_to(images.shape[2:], (len(images), 2)))
-    if shape != images.shape[1:] or draws.mirror.any():
-        out = np.empty((len(images), *shape), np.uint8)
+    if shape != images.shape[1:] or transform.views > 1 or changed(draws):
+        out = np.empty((len(draws.mirror), *shape), np.uint8)
         transform.cut(images, draws, out)
         images = out
     labels = torch.tensor(block.labels, dtype=torch.float32)
     return Batch(torch.from_numpy(images), labels, draws)
+
+
+def changed(draws: Draws) -> bool:
+    """Whether images that are as large as their crops are to be mirrored or resized."""
+    return draws.sizes is not None or bool(draws.mirror.any())
 
 
 def stack(
@@ -194,14 +212,14 @@ def stack(
     shape = _shape(samples, transform)
     draws = transform.draw(seed, numbers, np.array([image.shape[1:] for image in images]))
     whole = any(image.dtype != np.uint8 for image in images)
-    out = np.empty((len(images), *shape), np.float32 if whole else np.uint8)
+    out = np.empty((len(draws.mirror), *shape), np.float32 if whole else np.uint8)
     transform.cut(images, draws, out)
     labels = torch.tensor([sample.label for sample in samples], dtype=torch.float32)
     return Batch(torch.from_numpy(out), labels, draws)
 
 
-def _shape(samples: Sequence[Sample], transform: Transform) -> Shape:
-    """The cropped shape that all samples share, which is the first's."""
+def _shape(samples: Sequence[Sample], transform: Transform) -> tuple[int, ...]:
+    """The shape of a crop, which all samples have; DataError where they have not."""
     first = samples[0].image.shape
     shape = transform.window(first, samples[0].where)
     for sample in samples:

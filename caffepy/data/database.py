@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -74,6 +75,12 @@ def open_database(
     return LMDB(path) if found == DataParameter.LMDB else LevelDB(path)
 
 
-def create_database(path: str | PathLike[str], backend: DataParameter.DB) -> Writer:
-    """A writer of a new database of this kind; DataError where its name is taken."""
-    return LMDBWriter(path) if backend == DataParameter.LMDB else LevelDBWriter(path)
+def create_database(
+    path: str | PathLike[str], backend: DataParameter.DB, folder: Path | None = None
+) -> Writer:
+    """A writer of a new database of this kind; DataError where its name is taken.
+
+    folder: is filled, or gone on with, in place of a passing one; it does not take the name.
+    """
+    writer = LMDBWriter if backend == DataParameter.LMDB else LevelDBWriter
+    return writer(path, folder)

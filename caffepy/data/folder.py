@@ -12,6 +12,10 @@ from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 
 
+class EmptyDatabaseError(DataError):
+    """A database that holds no records."""
+
+
 class Record(NamedTuple):
     """One value of a database, and where it stands; str() of it names it in messages."""
 

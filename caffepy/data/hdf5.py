@@ -1,7 +1,7 @@
 """Rows of HDF5 files, file after file, epoch after epoch."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,8 @@ from caffepy.proto.files import HDF5_SIGNATURE
 
 if TYPE_CHECKING:
     import h5py
+
+BLOCK = 1 << 22  # bytes by which a file in memory grows
 
 
 class Contents(NamedTuple):
@@ -142,6 +144,21 @@ def open_hdf5(
     except OSError as error:
         done = "read" if mode == "r" else "written"
         raise refusal(f"{path} cannot be {done} as an HDF5 file: {error}") from error
+
+
+def hdf5_bytes(
+    path: str | Path, fill: Callable[["h5py.File"], object], refusal: type[CaffeError] = DataError
+) -> bytes:
+    """The bytes of an HDF5 file that `fill` makes in memory, to be written whole as any bytes are.
+
+    `refusal` is raised, naming the file they are for, where h5py is missing.
+    """
+    h5py = import_h5py(path, refusal)
+    with h5py.File(str(path), "w", driver="core", backing_store=False, block_size=BLOCK) as file:
+        fill(file)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
 
 
 def import_h5py(path: str | Path, refusal: type[CaffeError] = DataError) -> ModuleType:

@@ -53,6 +53,10 @@ class ImageFiles:
         for place in self._order.places(start, step):
             yield self.entries[place]
 
+    def name(self, entry: Entry) -> str:
+        """Its line in the list, and its path."""
+        return f"{self.source}:{entry.line}: {self.folder + entry.name!r}"
+
     def load(self, entries: Sequence[Entry]) -> list[Sample]:
         """The images and labels of entries."""
         return [self.sample(entry) for entry in entries]
@@ -67,4 +71,4 @@ class ImageFiles:
             raise DataError(f"{where}: could not load {error}") from error
         if self.size is not None:
             pixels = resize(pixels, *self.size)
-        return Sample(pixels.transpose(2, 0, 1), entry.label, f"{where}: {path!r}")
+        return Sample(pixels.transpose(2, 0, 1), entry.label, self.name(entry))

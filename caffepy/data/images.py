@@ -1,6 +1,8 @@
 """Image files to pixels and back, as OpenCV reads them for Caffe: rows of blue, green, red."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
@@ -18,6 +20,8 @@ FORMATS = ("BMP", "DIB", "JPEG", "JPEG2000", "PNG", "PPM", "SUN", "TIFF", "WEBP"
 DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, StructError)
 
 _Turn = Image.Transpose
+GREY = ("1", "L")
+SIZES = 64  # of images, of which the arithmetic of resizing is remembered
 ORIENTATION = 0x0112
 UPRIGHT = {  # how a camera held the picture, by the number EXIF gives it
     2: _Turn.FLIP_LEFT_RIGHT,
@@ -74,14 +78,46 @@ def _decode(
 ) -> Pixels:
     if not isinstance(source, bytes):
         source, where = read_file(source), repr(str(source))
+    with _opened(source, where) as image:
+        if color is False:
+            image.draft("L", None)  # a JPEG's own luminance, as OpenCV takes it
+        image.load()
+        return _pixels(image, color, laid)
+
+
+def decodable_shape(data: bytes, color: bool, where: object = "image") -> tuple[int, int, int]:
+    """The shape of `decode_image(data, color)`, which is tried but for putting the pixels in order.
+
+    DataError, naming `where`, for a damaged or unknown file.
+    """
+    with _opened(data, where) as image:
+        if not color:
+            image.draft("L", None)
+        image.load()
+        upright = _upright(_eight_bits(image))
+        return upright.height, upright.width, 3 if color else 1
+
+
+def file_shape(data: bytes, where: object = "image") -> tuple[str, tuple[int, int, int]]:
+    """What an image file says of itself: its type, such as "JPEG", and (channels, height, width).
+
+    The shape is that of `decode_image(data, None)`, and nothing is decoded. DataError, naming
+    `where`, for an unknown file.
+    """
+    with _opened(data, where) as image:
+        grey, alpha = image.mode in GREY or image.mode.startswith("I"), image.has_transparency_data
+        channels = 1 if grey else 4 if alpha else 3
+        return str(image.format), (channels, image.height, image.width)
+
+
+@contextmanager
+def _opened(data: bytes, where: object) -> Iterator[Image.Image]:
+    """The image of a file; what goes wrong in the `with` is a DataError that names `where`."""
     try:
-        with Image.open(BytesIO(source), formats=FORMATS) as image:
-            if color is False:
-                image.draft("L", None)  # a JPEG's own luminance, as OpenCV takes it
-            image.load()
-            return _pixels(image, color, laid)
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            yield image
     except UnidentifiedImageError as error:
-        raise DataError(f"{where}: {_unknown(source)}") from error
+        raise DataError(f"{where}: {_unknown(data)}") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{where}: too large an image: {error}") from error
     except DAMAGED as error:
@@ -106,7 +142,7 @@ def _pixels(
     if color is False:
         return laid(_grey(image, file_format))
     mode = "RGB"
-    if color is None and image.mode in ("1", "L"):
+    if color is None and image.mode in GREY:
         mode = "L"
     elif color is None and image.has_transparency_data:
         mode = "RGBA"
@@ -185,37 +221,69 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
     In OpenCV's fixed point: 11 bits of weight, rows shortened to 15 bits between the two passes.
     """
     rows, columns, channels = pixels.shape
-    top, bottom, high, low = _neighbours(rows, height)
-    left, right, near, far = _neighbours(columns, width)
-    used, place = np.unique(np.concatenate([top, bottom]), return_inverse=True)
-    flat = pixels[used].reshape(len(used), -1)
+    low = _neighbours(rows, height)[2]
+    used, place = _used(rows, height)
+    flat = pixels.reshape(rows, -1)
+    if len(used) < rows:
+        flat = flat[used]
+    lines = _shorten(flat, columns, width, channels).astype(np.int32)
 
-    lines: NDArray[np.int32] = flat.take(_spread(left, channels), axis=1) * np.repeat(
-        near, channels
-    )
-    lines += flat.take(_spread(right, channels), axis=1) * np.repeat(far, channels)
-    lines >>= 4
-    upper = (lines[place[:height]] * high[:, None]) >> 16
-    lower = (lines[place[height:]] * low[:, None]) >> 16
+    upper = lines.take(place[:height], axis=0)
+    upper *= (2048 - low)[:, None]
+    upper >>= 16
+    lower = lines.take(place[height:], axis=0)
+    lower *= low[:, None]
+    lower >>= 16
     upper += lower
     upper += 2
     upper >>= 2
     return upper.astype(np.uint8).reshape(height, width, channels)
 
 
-def _spread(places: NDArray[np.intp], channels: int) -> NDArray[np.intp]:
-    """Of each pixel, the places of its channels."""
-    return np.add.outer(places * channels, np.arange(channels)).ravel()
+def _shorten(lines: Pixels, columns: int, width: int, channels: int) -> NDArray[np.int16]:
+    """Rows of pixels, (n, columns * channels), to (n, width * channels): 128 times the brightness.
+
+    (near (2048 - w) + far w) >> 4 is computed in 16 bits, twice as fast as in 32, as
+    near 128 + (far - near) (w >> 4) + ((far - near) (w & 15) >> 4).
+    """
+    left, right, weight = _places(columns, width, channels)
+    near = lines.take(left, axis=1).astype(np.int16)
+    step = lines.take(right, axis=1).astype(np.int16)
+    step -= near
+    near <<= 7
+    near += step * (weight >> 4)
+    step *= weight & 15
+    step >>= 4
+    near += step
+    return near
 
 
+@lru_cache(SIZES)
+def _places(
+    columns: int, width: int, channels: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int16]]:
+    """`_neighbours` of each channel of each pixel of a row."""
+    left, right, weight = _neighbours(columns, width)
+    spread = [np.add.outer(at * channels, np.arange(channels)).ravel() for at in (left, right)]
+    return spread[0], spread[1], np.repeat(weight, channels).astype(np.int16)
+
+
+@lru_cache(SIZES)
+def _used(rows: int, height: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The old rows that new ones are made of, and among these the two of each new one."""
+    top, bottom, _ = _neighbours(rows, height)
+    used, place = np.unique(np.concatenate([top, bottom]), return_inverse=True)
+    return used, place
+
+
+@lru_cache(SIZES)
 def _neighbours(
     size: int, new_size: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32], NDArray[np.int32]]:
-    """Of each new place: the two old places around it, and their weights, which add up to 2048."""
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32]]:
+    """Of each new place: the two old places around it, and the second's weight, of 2048."""
     centre = ((np.arange(new_size) + 0.5) * (1 / (new_size / size)) - 0.5).astype(np.float32)
     before = np.floor(centre).astype(np.intp)
     share = (centre - before).astype(np.float32)
     share[(before < 0) | (before >= size - 1)] = 0
     before = before.clip(0, size - 1)
-    weight = np.rint(share * 2048).astype(np.int32)
-    return before, (before + 1).clip(0, size - 1), 2048 - weight, weight
+    return before, (before + 1).clip(0, size - 1), np.rint(share * 2048).astype(np.int32)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Self
 
-from caffepy.data.folder import Record, check_free, find_backend, new_folder
+from caffepy.data.folder import EmptyDatabaseError, Record, check_free, find_backend, new_folder
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 
@@ -163,7 +163,7 @@ def check_filled(path: str, database: "plyvel.DB") -> None:
     """Raise DataError for a database without records."""
     with database.iterator(include_value=False) as keys:
         if next(keys, None) is None:
-            raise DataError(f"{path}: an empty database: it holds no records")
+            raise EmptyDatabaseError(f"{path}: an empty database: it holds no records")
 
 
 def reason(error: Exception) -> str:
@@ -176,18 +176,21 @@ class LevelDBWriter:
     """Writes a new database: `with LevelDBWriter(path) as writer: writer.put(key, value)`.
 
     It appears under its name, whole, at the end of the `with`, and not at all where that is left by
-    an exception. DataError where the name is taken, or the disk is full.
+    an exception. Given a `folder`, it is filled or gone on with instead, and stays where it is, with
+    what was put into it. DataError where the name is taken, or the disk is full.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    def __init__(self, path: str | PathLike[str], folder: Path | None = None) -> None:
         self.path = Path(path)
+        self._place = new_folder(path) if folder is None else contextlib.nullcontext(folder)
         self._plyvel = plyvel_module()
         check_free(path)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._folder = stack.enter_context(new_folder(self.path))
-            self._database = self._open()
+            self._folder = stack.enter_context(self._place)
+            with self._writing():
+                self._database = self._open()
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self

@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import shutil
 import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
+from itertools import chain, islice, repeat
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from typing import Self
 
 import lmdb
 
-from caffepy.data.folder import Record, check_free, find_backend, new_folder
+from caffepy.data.folder import EmptyDatabaseError, Record, check_free, find_backend, new_folder
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 
@@ -23,6 +24,7 @@ LONGEST_KEY = 511
 FIRST_MAP = 1 << 24
 RECORDS_HELD = 1000  # of an open transaction, as Caffe's tools commit
 BYTES_HELD = 1 << 26
+LOOK = 32  # records between two looks at whether somebody writes
 
 # LMDB forbids one process to open the same files twice, but two layers may read one database:
 # they share its environment for as long as one of them is there.
@@ -77,18 +79,26 @@ class LMDB:
         raise DataError(f"{self.path}: no record {os.fsdecode(key)!r}")
 
     def records(self, start: int = 0, step: int = 1) -> Iterator[Record]:
-        """Every `step`th record from number `start` on, beginning again at the end; endless."""
+        """Every `step`th record from number `start` on, beginning again at the end; endless.
+
+        DataError where another process writes to the database meanwhile: what is read is locked
+        against nobody, and its pages may be used again.
+        """
         with self._cursor() as cursor:
+            version = self._version()
             cursor.first()
             forward(cursor, start % len(self))
-            while step == 1:
-                for key, value in cursor.iternext():
+            items = chain.from_iterable(passes(cursor)) if step == 1 else strides(cursor, step)
+            while self._version() == version:
+                for key, value in islice(items, LOOK):
                     yield Record(self.path, key, value)
-                cursor.first()
-            while True:
-                key, value = cursor.item()
-                yield Record(self.path, key, value)
-                forward(cursor, step)
+            raise DataError(
+                f"{self.path}: was written to while it was read; start again when it is complete"
+            )
+
+    def _version(self) -> int:
+        """The number of the last change to the database."""
+        return self._open().info()["last_txnid"]
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator["lmdb.Cursor[bytes]"]:
@@ -113,6 +123,20 @@ def forward(cursor: "lmdb.Cursor[bytes]", steps: int) -> None:
     for _ in repeat(None, steps):
         if not cursor.next():
             cursor.first()
+
+
+def passes(cursor: "lmdb.Cursor[bytes]") -> Iterator[Iterator[tuple[bytes, bytes]]]:
+    """From where a cursor is to the last record, and then all records again and again."""
+    while True:
+        yield cursor.iternext()
+        cursor.first()
+
+
+def strides(cursor: "lmdb.Cursor[bytes]", step: int) -> Iterator[tuple[bytes, bytes]]:
+    """Every `step`th record from where a cursor is, beginning again at the end; endless."""
+    while True:
+        yield cursor.item()
+        forward(cursor, step)
 
 
 def open_environment(path: str) -> tuple[FileKey, Shared]:
@@ -151,26 +175,30 @@ def _check_whole(path: str, size: int, environment: lmdb.Environment) -> None:
         raise DataError(f"{path}: cut short: data.mdb has {size} bytes of at least {needed}")
     if not statistics["entries"]:
         environment.close()
-        raise DataError(f"{path}: an empty database: it holds no records")
+        raise EmptyDatabaseError(f"{path}: an empty database: it holds no records")
 
 
 class LMDBWriter:
     """Writes a new database: `with LMDBWriter(path) as writer: writer.put(key, value)`.
 
     It appears under its name, whole, at the end of the `with`, and not at all where that is left by
-    an exception. DataError where the name is taken, the disk is full, or a key is too long.
+    an exception. Given a `folder`, it is filled or gone on with instead, and stays where it is, with
+    what was put into it also where the user interrupts. DataError where the name is taken, the disk
+    is full, or a key is too long.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    def __init__(self, path: str | PathLike[str], folder: Path | None = None) -> None:
         self.path = Path(path)
+        self._place = new_folder(path) if folder is None else contextlib.nullcontext(folder)
         self._held: list[tuple[bytes, bytes]] = []
         self._bytes = 0
         check_free(path)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            folder = str(stack.enter_context(new_folder(self.path)))
-            self._environment = lmdb.open(folder, map_size=FIRST_MAP, sync=False, mode=0o666)
+            folder = str(stack.enter_context(self._place))
+            with self._writing():
+                self._environment = lmdb.open(folder, map_size=FIRST_MAP, sync=False, mode=0o666)
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
@@ -199,23 +227,33 @@ class LMDBWriter:
     def _fits(self) -> bool:
         """Write the held records in one transaction; False, and none written, on a full map."""
         try:
-            with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
+            with (
+                self._writing(),
+                self._environment.begin(write=True) as transaction,
+                transaction.cursor() as cursor,
+            ):
                 cursor.putmulti(self._held)
         except lmdb.MapFullError:
             return False
-        except lmdb.Error as error:
-            raise DataError(f"{self.path}: cannot be written: {error}") from error
         return True
 
     def _finish(self, kind: type[BaseException] | None, *_details: object) -> None:
-        try:
-            if kind is None:
+        with contextlib.closing(self._environment), self._writing():
+            if kind in (None, KeyboardInterrupt):
                 self._commit()
                 self._environment.sync(True)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except lmdb.MapFullError:
+            raise
         except lmdb.Error as error:
-            raise DataError(f"{self.path}: cannot be written: {error}") from error
-        finally:
-            self._environment.close()
+            free = shutil.disk_usage(self.path.absolute().parent).free
+            raise DataError(  # LMDB calls a full disk an input/output error
+                f"{self.path}: cannot be written: {error}; {free // 10**6} MB are free on its disk"
+            ) from error
 
     def __exit__(
         self,

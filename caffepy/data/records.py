@@ -49,6 +49,10 @@ class Records:
     def _keys(self) -> list[bytes]:
         return list(self.database.keys())
 
+    def name(self, record: Record) -> str:
+        """Its database and key."""
+        return str(record)
+
     def light(self, count: int) -> bool:
         """Whether `count` records are read sooner than a thread is woken to read them.
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,32 +10,49 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from caffepy.data.crop import Crop, Size, refused
 from caffepy.data.datum import Planes
-from caffepy.errors import DataError, LayerError
+from caffepy.data.distort import Colours, Distortion, distort
+from caffepy.data.images import Pixels, resize
+from caffepy.data.lighting import Lighting
+from caffepy.errors import DataError
 from caffepy.proto import BlobProto, TransformationParameter
 from caffepy.proto.arrays import to_array
 from caffepy.proto.files import read_binary
 
+COLOURS = 3  # blue, green, red
+
 Shape = tuple[int, ...]
+Place = tuple[int, int, bool]
 Numbers = Any  # torch's or numpy's: both understand what is done with them here
 
 CACHED = 1 << 18  # numbers that stay near a core of the CPU from one step to the next
 
 
 class Draws(NamedTuple):
-    """What was drawn for each record of a batch: its upper left corner, and whether to mirror."""
+    """What was drawn for each crop of a batch.
+
+    top, left: its upper left corner. mirror: whether it is mirrored. sizes: (N, 2), the rows and
+    columns cut out, where they are to be resized. light: (N, 3), what is added to each channel.
+    """
 
     top: NDArray[np.int64]
     left: NDArray[np.int64]
     mirror: NDArray[np.bool_]
+    sizes: NDArray[np.int64] | None = None
+    light: Tensor | None = None
+    colours: Colours | None = None
 
 
 class Transform:
     """((image - mean) * scale), cropped and mirrored, as a TransformationParameter says.
 
-    Cropping and mirroring is done to each record, by `cut`, while it is bytes; the rest to batches
-    of any shape (N, C, h, w), on the device they are on, by calling this. LayerError where the
-    settings contradict each other.
+    In training, colours are distorted and light is added before. Cropping and mirroring is done to
+    each record, by `cut`, while it is bytes; the rest to batches of any shape (N, C, h, w), on the
+    device they are on, by calling this. LayerError where the settings contradict each other.
+
+    color: `decode_image`'s. crop: (h, w), None for the whole image. views: how many crops of each
+    image there are.
 
     Source: caffe/src/caffe/data_transformer.cpp
     """
@@ -43,20 +61,19 @@ class Transform:
         self, param: TransformationParameter, training: bool, device: torch.device, owner: str
     ) -> None:
         if param.force_color and param.force_gray:
-            raise LayerError(
-                f"{owner}: force_color and force_gray are both set", "transform_param.force_gray"
-            )
+            raise refused(owner, "force_color and force_gray are both set", "force_gray")
         if param.HasField("mean_file") and param.mean_value:
-            raise LayerError(
-                f"{owner}: mean_file and mean_value are both set", "transform_param.mean_value"
-            )
+            raise refused(owner, "mean_file and mean_value are both set", "mean_value")
         self.color = True if param.force_color else False if param.force_gray else None
         self.owner = owner
         self.device = device
-        self.crop = param.crop_size
-        self._mirror = param.mirror
+        self._crop = Crop(param, training, owner)
+        self.crop, self.views = self._crop.size, self._crop.views
+        lighting = Lighting(param, owner) if lit(param) else None
+        distortion = Distortion(param, owner) if param.HasField("distort_param") else None
+        self._lighting = lighting if training else None
+        self._distortion = distortion if training else None
         self._scale = param.scale
-        self._training = training
         self._mean_values = torch.tensor(list(param.mean_value), device=device)
         self._mean_images = None  # as it is, and mirrored
         if param.HasField("mean_file"):
@@ -65,56 +82,73 @@ class Transform:
             self._mean_images = torch.stack([mean, mean.flip(2)]).to(device)
 
     def window(self, shape: Shape, where: object) -> Shape:
-        """The shape (C, h, w) that crop_size leaves of an image; the error of one it cannot take.
+        """The shape (C, h, w) of a crop of an image; the error of an image it cannot take.
 
         `where` names the record in it.
         """
         channels, height, width = shape
-        if self.crop > min(height, width):
-            raise DataError(
-                f"{self.owner}: crop_size is {self.crop}; {where} has only "
-                f"{height} rows and {width} columns"
-            )
+        if self.crop is not None and not self._crop.resized:
+            self._check_size(self.crop, (height, width), where)
         if self._mean_images is not None and self._mean_images.shape[1:] != shape:
             raise DataError(
                 f"{self.owner}: the mean in {self._mean_file} is {sized(self._mean_images.shape[1:])}, "
                 f"{where} is {sized(shape)}; they must be equal, before cropping"
             )
         if len(self._mean_values) not in (0, 1, channels):
-            raise LayerError(
-                f"{self.owner}: {len(self._mean_values)} mean_values; {where} has {channels} "
+            raise refused(
+                self.owner,
+                f"{len(self._mean_values)} mean_values; {where} has {channels} "
                 f"channels: give 1 or {channels}",
-                "transform_param.mean_value",
+                "mean_value",
             )
-        return (channels, self.crop, self.crop) if self.crop else shape
+        if channels != COLOURS:
+            self._check_colour(channels, where)
+        return (channels, *(self.crop or (height, width)))
+
+    def _check_size(self, crop: Size, size: Size, where: object) -> None:
+        if crop[0] > size[0] or crop[1] > size[1]:
+            what = f"crop_size is {crop[0]}" if crop[0] == crop[1] else f"the crop is {sized(crop)}"
+            raise DataError(
+                f"{self.owner}: {what}; {where} has only {size[0]} rows and {size[1]} columns"
+            )
+
+    def _check_colour(self, channels: int, where: object) -> None:
+        used = {"lighting_std": self._lighting, "distort_param": self._distortion}
+        for field, step in used.items():
+            if step is not None:
+                text = f"{field} is for images of {COLOURS} channels; {where} has {channels}"
+                raise refused(self.owner, text, field)
 
     def draw(self, seed: int, numbers: NDArray[np.uint64], sizes: NDArray[np.int64]) -> Draws:
-        """Corners and mirrorings of the records of these numbers in the stream.
+        """What is drawn for the images of these numbers in the stream, their crops in order.
 
-        sizes (N, 2): their rows and columns. Each draw depends on the seed and the record's number
-        only. Corners are the central ones outside training; mirroring is drawn there too, as in
-        Caffe.
+        sizes (N, 2): their rows and columns. Each draw depends on the seed and the image's number
+        only.
         """
-        bits = random_bits(seed, numbers)
-        mirror = (bits >> np.uint64(63)).astype(bool) & self._mirror
-        if not self.crop:
-            corner = np.zeros(len(numbers), np.int64)
-            return Draws(corner, corner, mirror)
-        spare = sizes - self.crop
-        if not self._training:
-            return Draws(spare[:, 0] // 2, spare[:, 1] // 2, mirror)
-        halves = np.stack([bits, bits >> np.uint64(31)], axis=1) & np.uint64(0x7FFFFFFF)
-        corners = (halves.astype(np.int64) * (spare + 1)) >> 31
-        return Draws(corners[:, 0], corners[:, 1], mirror)
+        corners = self._crop.corners(seed, numbers, sizes)
+        light = None if self._lighting is None else self._lighting.draw(seed, numbers)
+        colours = None if self._distortion is None else self._distortion.draw(seed, numbers)
+        return Draws(*corners, light, colours)
 
     def cut(
         self, images: Iterable[Planes], draws: Draws, out: NDArray[np.uint8] | NDArray[np.float32]
     ) -> None:
-        """Write the windows of images (C, H, W) that were drawn, mirrored or not, to out (N, C, h, w)."""
-        height, width = out.shape[2:]
-        for to, image, top, left, mirror in zip(out, images, *by_record(draws), strict=True):
-            window = image[:, top : top + height, left : left + width]
-            to[...] = window[:, :, ::-1] if mirror else window
+        """Write the crops of images (C, H, W) that were drawn, mirrored or not, to out (N, C, h, w)."""
+        repeated = (image for image in images for _ in range(self.views))
+        sizes = repeat(out.shape[2:]) if draws.sizes is None else draws.sizes.tolist()
+        for to, image, place, size in zip(out, repeated, by_record(draws), sizes, strict=False):
+            top, left, mirror = place
+            part = image[:, top : top + size[0], left : left + size[1]]
+            if draws.sizes is not None:
+                part = self._resized(part)
+            to[...] = part[:, :, ::-1] if mirror else part
+
+    def _resized(self, part: Planes) -> Planes:
+        """A part of an image, of the crop's size."""
+        height, width = self.crop or part.shape[1:]
+        return resize(as_bytes(part, self.owner).transpose(1, 2, 0), height, width).transpose(
+            2, 0, 1
+        )
 
     def __call__(self, pixels: Tensor, draws: Draws, out: Tensor | None = None) -> Tensor:
         """The batch a net sees, float32, of pixels (N, C, h, w) that were cut as drawn.
@@ -122,6 +156,9 @@ class Transform:
         It is written to `out`, where that is given. On a CPU, one thread does it.
         """
         x = torch.empty(pixels.shape, device=pixels.device) if out is None else out
+        if draws.colours is not None:
+            pixels = x.copy_(pixels)
+            distort(pixels, draws.colours)
         if x.device.type == "cpu":
             self._compute(x.numpy(), pixels.numpy(), draws)
         else:
@@ -129,15 +166,20 @@ class Transform:
         return x
 
     def _compute(self, x: Numbers, pixels: Numbers, draws: Draws) -> None:
+        """Add light to pixels, subtract the mean and scale, part by part, into x."""
         size = max(1, CACHED // math.prod(x.shape[1:])) if isinstance(x, np.ndarray) else len(x)
+        light = None if draws.light is None else same_kind(draws.light.to(self.device), x)
+        places = by_record(draws)
         for begin in range(0, len(x), size):
             part = slice(begin, begin + size)
             x[part] = pixels[part]
-            self._subtract(x[part], Draws(draws.top[part], draws.left[part], draws.mirror[part]))
+            if light is not None:
+                x[part] += light[part][:, :, None, None]
+            self._subtract(x[part], places[part])
             if self._scale != 1:
                 x[part] *= self._scale
 
-    def _subtract(self, x: Numbers, draws: Draws) -> None:
+    def _subtract(self, x: Numbers, places: list[Place]) -> None:
         """Subtract the mean, in place; a mean image where it was cut, and mirrored with it."""
         if self._mean_images is None:
             if len(self._mean_values):
@@ -145,19 +187,32 @@ class Transform:
             return
         means = same_kind(self._mean_images, x)
         height, width = x.shape[2:]
-        for number, (top, left, mirror) in enumerate(zip(*by_record(draws), strict=True)):
+        for number, (top, left, mirror) in enumerate(places):
             first = means.shape[3] - width - left if mirror else left
             x[number] -= means[int(mirror), :, top : top + height, first : first + width]
 
 
-def by_record(draws: Draws) -> tuple[list[int], list[int], list[bool]]:
-    """What was drawn, as Python's numbers."""
-    return draws.top.tolist(), draws.left.tolist(), draws.mirror.tolist()
+def by_record(draws: Draws) -> list[Place]:
+    """Where each crop is, and whether it is mirrored, as Python's numbers."""
+    columns = draws.top.tolist(), draws.left.tolist(), draws.mirror.tolist()
+    return list(zip(*columns, strict=True))
 
 
 def same_kind(numbers: Tensor, like: Numbers) -> Numbers:
     """A tensor as numpy's or torch's, whichever `like` is; no copy."""
     return numbers.numpy() if isinstance(like, np.ndarray) else numbers
+
+
+def as_bytes(image: Planes, owner: str) -> Pixels:
+    """An image of bytes as it is; DataError for another."""
+    if image.dtype != np.uint8:
+        raise DataError(f"{owner}: random_resized_crop takes images of bytes; here are float_data")
+    return image.astype(np.uint8, copy=False)
+
+
+def lit(param: TransformationParameter) -> bool:
+    """Whether one of lighting's fields is set."""
+    return param.HasField("lighting_std") or param.HasField("lighting_file")
 
 
 def read_mean(path: str) -> Tensor:
@@ -173,20 +228,3 @@ def read_mean(path: str) -> Tensor:
 def sized(shape: Shape) -> str:
     """A shape as people write it: 3x32x24."""
     return "x".join(map(str, shape))
-
-
-def random_bits(seed: int, numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """64 random bits for each number, equal for equal (seed, number).
-
-    SplitMix64, counter-based. Steele, Lea, Flood: Fast splittable pseudorandom number generators
-    (OOPSLA 2014).
-    """
-    start = mix(np.array([seed % 2**64], np.uint64))
-    return mix(start + numbers * np.uint64(0x9E3779B97F4A7C15))
-
-
-def mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's finaliser."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from caffepy.errors import near
+from caffepy.graph.check_schedule import Complaint, check_schedule, idle_fields
 from caffepy.graph.fields import set_fields
 from caffepy.graph.problem import Problem
 from caffepy.proto import SolverParameter
 from caffepy.proto.position import Position
-
-Complaint = tuple[str, *tuple[str | int, ...]]  # what is wrong, and the field to blame
 
 TRAIN_NETS = ("net", "net_param", "train_net", "train_net_param")
 SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
@@ -24,8 +23,13 @@ POLICY_FIELDS = {
     "multistep": ("gamma", "stepvalue"),
     "poly": ("power",),
     "sigmoid": ("gamma", "stepsize"),
+    "plateau": ("gamma", "plateau_winsize"),
+    "multifixed": ("stagelr", "stageiter"),
 }
 CHOICES = {
+    "larc_policy": ("scale", "clip"),
+    "momentum_policy": ("fixed", "poly", "opt"),
+    "weight_decay_policy": ("fixed", "poly"),
     "lr_policy": tuple(POLICY_FIELDS),
     "regularization_type": ("L1", "L2"),
     "type": SOLVER_TYPES,
@@ -34,6 +38,7 @@ MINIMUM = {
     "average_loss": 1,
     "display": 0,
     "iter_size": 1,
+    "keep_last": 0,
     "max_iter": 0,
     "snapshot": 0,
     "test_interval": 0,
@@ -43,11 +48,21 @@ MINIMUM = {
 
 def check_solver(param: SolverParameter, position: Position, path: Path) -> list[Problem]:
     """All that is wrong with a solver read from `path`, whose type is said by `type`."""
-    checks = (_check_values, _check_rates, _check_rule, _check_train_net, _check_test_nets)
+    checks = (
+        _check_values,
+        _check_rates,
+        check_schedule,
+        _check_rule,
+        _check_train_net,
+        _check_test_nets,
+    )
     problems = [
         Problem("error", str(position.at(*field)), text)
         for check in checks
         for text, *field in check(param)
+    ]
+    problems += [
+        Problem("warning", str(position.at(*field)), text) for text, *field in idle_fields(param)
     ]
     problems += _check_paths(param, position, path)
     if param.test_interval > 0 and not count_test_nets(param):
@@ -60,7 +75,7 @@ def _check_values(param: SolverParameter) -> Iterator[Complaint]:
     """Single fields: there, one of the known names, within range."""
     given = {field.name: value for field, value in param.ListFields()}
     for name in ("base_lr", "max_iter", "lr_policy"):
-        if name not in given:
+        if name not in given and not (name == "base_lr" and _needs_no_base(param)):
             yield f"{name} is missing", name
     for name, known in CHOICES.items():
         if name in given and given[name] not in known:
@@ -71,6 +86,11 @@ def _check_values(param: SolverParameter) -> Iterator[Complaint]:
         for index, value in enumerate(values):
             if value < least:
                 yield f"{name} is {value:g}, must be {least} or more", name, index
+
+
+def _needs_no_base(param: SolverParameter) -> bool:
+    """Whether all rates come from elsewhere."""
+    return param.lr_policy == "multifixed" and not (param.rampup_interval or param.warmup_iter)
 
 
 def _check_rates(param: SolverParameter) -> Iterator[Complaint]:
@@ -115,6 +135,8 @@ def _check_test_nets(param: SolverParameter) -> Iterator[Complaint]:
     if len(param.test_state) not in (0, nets):
         text = f"test_state is given {len(param.test_state)} times for {nets} test nets"
         yield f"{text}: give one each, or none", "test_state"
+    if param.HasField("keep_best") and not nets:
+        yield f"keep_best is {param.keep_best!r}, but no net is tested: set test_iter", "keep_best"
     if nets and param.test_interval == 0:
         yield "test_interval is missing or 0: with test nets it must be 1 or more", "test_interval"
 

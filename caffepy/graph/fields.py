@@ -17,12 +17,21 @@ MOVED = {
 }
 # What a type does not read of a message that it does read.
 OTHERS = ("source", "batch_size", "backend", "rand_skip", "force_encoded_color")
+AUGMENTED = (
+    "crop_h",
+    "crop_w",
+    "distort_param",
+    "lighting_std",
+    "lighting_file",
+    "random_resized_crop",
+    "ten_crop",
+)
 UNREAD = {
     ("ImageData", "data_param"): OTHERS,
     ("ImageData", "transform_param"): ("force_color", "force_gray"),
     ("WindowData", "data_param"): OTHERS,
-    ("WindowData", "transform_param"): ("force_color", "force_gray", "scale"),
-    ("MemoryData", "transform_param"): ("force_color", "force_gray"),
+    ("WindowData", "transform_param"): ("force_color", "force_gray", "scale", *AUGMENTED),
+    ("MemoryData", "transform_param"): ("force_color", "force_gray", "ten_crop"),
 }
 # Types whose first blob is filled by weight_filler.
 LEARNED = (

@@ -111,6 +111,7 @@ KINDS: dict[str, Kind] = {
     "Split": Kind(tops=at_least(1)),
     "Swish": Kind(("swish_param",)),
     "TanH": Kind(("tanh_param",)),
+    "TenCropAverage": Kind(in_place=False),
     "Threshold": Kind(("threshold_param",)),
     "Tile": Kind(("tile_param",)),
     "Upsample": Kind(("upsample_param",), bottoms=range(2, 3)),

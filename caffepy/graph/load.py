@@ -11,6 +11,7 @@ from caffepy.graph.pool_norm import reorder
 from caffepy.graph.problem import Problem, refuse_errors
 from caffepy.graph.rules import filter_nodes
 from caffepy.graph.splits import insert_splits
+from caffepy.graph.ten_crop import ask_for_ten_crops, average_ten_crops
 from caffepy.graph.upgrade import inputs
 from caffepy.graph.upgrade.entry import Entry
 from caffepy.graph.upgrade.passes import upgrade_net
@@ -20,12 +21,15 @@ from caffepy.proto.position import Position
 
 
 def load_graph(
-    path: str | Path, state: NetState, pool_norm_order: PoolNormOrder | None = None
+    path: str | Path,
+    state: NetState,
+    pool_norm_order: PoolNormOrder | None = None,
+    ten_crop: bool = False,
 ) -> Graph:
     """The graph of a net's prototxt in a state.
 
     What `state` sets takes the place of the file's own `state`; stages add up. pool_norm_order,
-    where given, takes the place of the file's own.
+    where given, takes the place of the file's own. ten_crop: see `make_graph`.
 
     Raises:
         ParseError: the file is missing, or is no net.
@@ -35,7 +39,7 @@ def load_graph(
     merged = NetState()
     merged.CopyFrom(net.state)
     merged.MergeFrom(state)
-    return make_graph(net, position, merged, pool_norm_order)
+    return make_graph(net, position, merged, pool_norm_order, ten_crop)
 
 
 def make_graph(
@@ -43,12 +47,14 @@ def make_graph(
     position: Position,
     state: NetState,
     pool_norm_order: PoolNormOrder | None = None,
+    ten_crop: bool = False,
 ) -> Graph:
     """The graph of a net in exactly this state, whatever the net's own `state` is.
 
     A net in an older format is upgraded, be it of a file or inside a solver; each layer keeps its
     place in the file. The message itself is not changed.
-    pool_norm_order, where given, takes the place of the net's own.
+    pool_norm_order, where given, takes the place of the net's own. ten_crop: whether to take ten
+    crops of each image of a test, also where the net does not say so.
 
     Raises NetError, with a line for each thing wrong.
     """
@@ -64,7 +70,10 @@ def make_graph(
     order = net.pool_norm_order if pool_norm_order is None else pool_norm_order
     ordered, obstacles = reorder(kept, order)
     problems = [*inputs.check(given), *lost, *check_rules(layers), *obstacles]
+    problems += ask_for_ten_crops(ordered) if ten_crop else ()
     problems += check_nodes(ordered, left_out)
+    averaged, obstacles = average_ten_crops(ordered)
+    problems += obstacles
     if not kept:
         problems.append(Problem("error", str(position), _no_layers(net, complete)))
     return Graph(
@@ -74,7 +83,7 @@ def make_graph(
         force_backward=net.force_backward,
         debug_info=net.debug_info,
         problems=refuse_errors(problems, NetError),
-        nodes=tuple(insert_splits(ordered)),
+        nodes=tuple(insert_splits(averaged)),
     )
 
 

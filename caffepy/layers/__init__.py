@@ -74,6 +74,7 @@ from caffepy.layers import split as split
 from caffepy.layers import spp as spp
 from caffepy.layers import swish as swish
 from caffepy.layers import tanh as tanh
+from caffepy.layers import ten_crop_average as ten_crop_average
 from caffepy.layers import threshold as threshold
 from caffepy.layers import tile as tile
 from caffepy.layers import upsample as upsample

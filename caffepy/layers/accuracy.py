@@ -1,7 +1,5 @@
 """Accuracy: how many items a classifier gets right."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -19,21 +17,21 @@ from caffepy.proto import LayerParameter
 def hits(scores: Tensor, labels: Labels, axis: int, top_k: int) -> Tensor:
     """1 where the true class is among the `top_k` best, 0 where not, NaN for a label of no class.
 
-    A class with the score of the true one counts as better. An item with a NaN score is no hit.
+    A class counts as better unless its score is below that of the true one: so do equals and NaN.
     scores: (*outer, C, *inner), C at `axis`; labels: of that shape, with 1 for C; so is the result.
     """
     true = scores.gather(axis, labels.target)
-    better = (scores >= true).sum(axis, keepdim=True) - 1
-    hit = (better < top_k) & ~scores.isnan().any(axis, keepdim=True)
-    return torch.where(labels.ignored, 0, torch.where(labels.known, hit.float(), math.nan))
+    worse = (scores < true).sum(axis, keepdim=True)
+    hit = worse >= scores.shape[axis] - top_k
+    return labels.settle(hit.float())
 
 
 @register("Accuracy")
 class Accuracy(Layer):
     """The part of the items whose true class is among the `top_k` classes with the best scores.
 
-    Ties count against it: fewer than `top_k` other classes may reach the score of the true one. An
-    item with a NaN score is wrong. Items whose label is `ignore_label` are left out; where no item
+    Ties count against it: fewer than `top_k` other classes may reach the score of the true one. A
+    NaN counts as better than any score, and nothing as better than a NaN's own. Items whose label is `ignore_label` are left out; where no item
     is left the accuracy is 0. A label of no class makes it NaN. No bottom gets a gradient.
 
     Bottom:  scores (*outer, C, *inner), C at `axis`; labels, prod(outer) * prod(inner) whole
@@ -60,7 +58,8 @@ class Accuracy(Layer):
         self._require_shapes(tuple(scores.shape), tuple(labels.shape))
         scores = scores.detach()
         found = labels_of(scores, labels, self.axis, self.ignore)
-        hit, counted = hits(scores, found, self.axis, self.top_k), (~found.ignored).float()
+        hit = hits(scores, found, self.axis, self.top_k)
+        counted = torch.ones_like(hit) if found.ignored is None else (~found.ignored).float()
         accuracy = hit.sum() / counted.sum().clamp(min=1)
         if not self.by_class:
             return accuracy

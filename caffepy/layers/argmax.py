@@ -9,18 +9,32 @@ from caffepy.layers.axis import axis_from_front
 from caffepy.layers.layer import Layer, Shape, register
 from caffepy.proto import LayerParameter
 
+BEYOND_FLOAT32 = 2.0**200
+
 
 def largest(x: Tensor, axis: int, count: int) -> tuple[Tensor, Tensor]:
     """The `count` largest numbers along an axis, the largest first, and their indices, int64.
 
-    Of equal numbers the last comes first. Both results have x's shape, with `count` at `axis`.
+    Numbers are told apart as float32; of equal ones the last comes first. Both results have x's
+    shape, with `count` at `axis`.
     """
-    backwards, last = x.flip(axis), x.shape[axis] - 1
     if count == 1:
-        values, indices = backwards.max(axis, keepdim=True)
-        return values, last - indices
-    values, indices = backwards.sort(dim=axis, descending=True, stable=True)
-    return values.narrow(axis, 0, count), last - indices.narrow(axis, 0, count)
+        values, indices = x.flip(axis).max(axis, keepdim=True)
+        return values, x.shape[axis] - 1 - indices
+    indices = numbered(x, axis).topk(count, axis)[1]
+    return x.gather(axis, indices), indices
+
+
+def numbered(x: Tensor, axis: int) -> Tensor:
+    """x in double, where the index along the axis stands in the bits that float32 has not.
+
+    So a larger index makes a number larger by less than float32 can tell, and none are equal. The
+    bits of an infinity would become a NaN's, so it counts as a number beyond float32's.
+    """
+    last = x.shape[axis] - 1
+    index = torch.arange(last + 1, device=x.device).view(-1, *(1,) * (x.dim() - 1 - axis % x.dim()))
+    bits = (x.float().double() + 0.0).clamp(-BEYOND_FLOAT32, BEYOND_FLOAT32).view(torch.int64)
+    return (bits | torch.where(bits < 0, last - index, index)).view(torch.double)
 
 
 @register("ArgMax")

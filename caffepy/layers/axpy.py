@@ -1,6 +1,5 @@
 """Axpy: a scaled bottom plus another."""
 
-import torch
 from torch import Tensor
 
 from caffepy.layers.layer import Layer, register
@@ -24,4 +23,4 @@ class Axpy(Layer):
         if len(outer) < 2 or tuple(a.shape) != (*outer, *(1,) * (a.dim() - 2)):
             text = f"the first bottom's shape is {tuple(a.shape)}, must be {outer} and maybe axes"
             raise self.error(f"{text} of size 1: a number for each channel of {tuple(x.shape)}")
-        return torch.addcmul(y, x, a.reshape(*outer, *(1,) * (x.dim() - 2)))
+        return x * a.reshape(*outer, *(1,) * (x.dim() - 2)) + y

@@ -77,6 +77,10 @@ class Data(SourceLayer):
         """How many records have been handed out, to all ranks together."""
         return self._batches.position
 
+    def origin(self, item: int) -> str:
+        """The record that an item of the last batch is."""
+        return self._batches.origin(item)
+
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`."""
         return self._batches.read()[: len(self.param.top)]
@@ -92,4 +96,4 @@ class Data(SourceLayer):
             )
         image = self._transform.window(decode(datum, color, record).shape, record)
         count = self.param.data_param.batch_size
-        return [(count, *image), (count,)][: len(self.param.top)]
+        return [(count * self._transform.views, *image), (count,)][: len(self.param.top)]

@@ -39,7 +39,7 @@ class Embed(Layer):
 
     def check(self, *bottoms: Tensor) -> None:
         x = bottoms[0] if bottoms[0].dim() else bottoms[0].unsqueeze(0)
-        wrong = (~read_labels(x, self.rows, None).known).nonzero()
+        wrong = read_labels(x, self.rows, None).unknown.nonzero()
         if len(wrong) == 0:
             return
         item, *place = wrong[0].tolist()

@@ -1,9 +1,9 @@
 """Exp: a base to the power of the input."""
 
-import torch
 from torch import Tensor
 
 from caffepy.layers.layer import Layer, Shape, register
+from caffepy.layers.line import line
 from caffepy.layers.log import log_of
 from caffepy.proto import LayerParameter
 
@@ -11,8 +11,6 @@ from caffepy.proto import LayerParameter
 @register("Exp")
 class Exp(Layer):
     """y = base^(shift + scale x); a base of -1, the default, is e.
-
-    Computed as base^shift exp(log(base) scale x), which overflows where the second factor does.
 
     Bottom:  x, of any shape.
     Top:     y, of the same shape.
@@ -23,9 +21,7 @@ class Exp(Layer):
         super().__init__(param, bottom)
         exp = param.exp_param
         log_base = log_of(self, exp.base, "exp_param.base")
-        self.inner = log_base * exp.scale
-        self.outer = torch.tensor(log_base * exp.shift, dtype=torch.double).exp().item()
+        self.scale, self.shift = log_base * exp.scale, log_base * exp.shift
 
     def forward(self, x: Tensor) -> Tensor:
-        y = (x if self.inner == 1 else x * self.inner).exp()
-        return y if self.outer == 1 else y * self.outer
+        return line(x, self.scale, self.shift).exp()

@@ -37,11 +37,11 @@ class HingeLoss(Layer):
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         self._require_shapes(tuple(scores.shape), tuple(labels.shape))
         scores = scores.reshape(len(scores), -1)
-        target, known, _ = read_labels(labels.reshape(-1, 1), scores.shape[1], None)
-        sign = torch.ones_like(scores).scatter(1, target, -1)
+        found = read_labels(labels.reshape(-1, 1), scores.shape[1], None)
+        sign = torch.ones_like(scores).scatter(1, found.target, -1)
         shortfall = (1 + sign * scores).relu()
         costs = (shortfall.square() if self.squared else shortfall).sum(1, keepdim=True)
-        return torch.where(known, costs, math.nan).sum() / len(scores)
+        return found.settle(costs).sum() / len(scores)
 
     def _require_shapes(self, scores: Shape, labels: Shape) -> None:
         require_same_items(self, scores, labels)

@@ -6,8 +6,9 @@ import numpy as np
 from torch import Tensor
 
 from caffepy.data.batches import Batches, Stream
+from caffepy.data.chance import random_bits
 from caffepy.data.image_files import ImageFiles
-from caffepy.data.transform import Transform, random_bits
+from caffepy.data.transform import Transform
 from caffepy.layers.layer import Shape, Source, SourceLayer, register
 from caffepy.layers.prefetch import prefetch_depth
 from caffepy.proto import ImageDataParameter, LayerParameter
@@ -94,6 +95,10 @@ class ImageData(SourceLayer):
         """How many images have been handed out, to all ranks together."""
         return self._batches.position
 
+    def origin(self, item: int) -> str:
+        """The record that an item of the last batch is."""
+        return self._batches.origin(item)
+
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`."""
         return self._batches.read()
@@ -102,4 +107,5 @@ class ImageData(SourceLayer):
         """The shapes of the next batch, from its first image."""
         sample = self._files.sample(next(self._stream.items()))
         count = self.param.image_data_param.batch_size
-        return [(count, *self._transform.window(sample.image.shape, sample.where)), (count,)]
+        image = self._transform.window(sample.image.shape, sample.where)
+        return [(count * self._transform.views, *image), (count,)]

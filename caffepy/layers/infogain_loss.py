@@ -2,14 +2,15 @@
 
 import logging
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from caffepy.errors import ParseError
 from caffepy.layers.axis import axis_from_front
-from caffepy.layers.clamp import clamp_value
 from caffepy.layers.class_weight import class_weight_of, require_one_weight_a_class
 from caffepy.layers.items import require_same_items
 from caffepy.layers.labels import labels_of, require_known_labels, require_one_label_an_item
@@ -23,6 +24,37 @@ logger = logging.getLogger(__name__)
 
 SMALLEST_LOGARITHM = math.log(1e-20)  # -46.05: Caffe counts no probability below 1e-20
 SOURCE = "infogain_loss_param.source"
+
+
+class _Context(FunctionCtx):
+    """What forward leaves for backward."""
+
+    axis: int
+    dtype: torch.dtype
+    saved_tensors: tuple[Tensor, Tensor]
+
+
+class _Costs(torch.autograd.Function):
+    """Minus the sum over the classes of H log p, p = softmax(scores), of each item.
+
+    A log p counts SMALLEST_LOGARITHM at least; the gradient, p sum(H) - H, is that without it.
+    scores and rows, of which each item has a row of H: (*outer, C, *inner), C at `axis`.
+    """
+
+    @staticmethod
+    def forward(ctx: _Context, scores: Tensor, rows: Tensor, axis: int) -> Tensor:
+        logarithms = F.log_softmax(scores, axis, dtype=rows.dtype)
+        ctx.axis, ctx.dtype = axis, scores.dtype
+        ctx.save_for_backward(logarithms, rows)
+        counted = logarithms.clamp(min=SMALLEST_LOGARITHM)
+        return counted.mul_(rows).sum(axis, keepdim=True).neg_()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor, None, None]:
+        logarithms, rows = ctx.saved_tensors
+        change = logarithms.exp().mul_(rows.sum(ctx.axis, keepdim=True)).sub_(rows)
+        return change.mul_(gradient).to(ctx.dtype), None, None
 
 
 @register("InfogainLoss")
@@ -67,17 +99,16 @@ class InfogainLoss(Layer):
     ) -> Tensor | tuple[Tensor, Tensor]:
         self._require_shapes(*(tuple(bottom.shape) for bottom in (scores, labels, *matrix)))
         classes = scores.shape[self.axis]
-        target, known, ignored = labels_of(scores, labels, self.axis, self.ignore)
+        found = labels_of(scores, labels, self.axis, self.ignore)
         dtype = torch.promote_types(scores.dtype, torch.float32)
         given = matrix[0].detach() if self.matrix is None else self.matrix
-        rows = given.to(dtype).reshape(classes, classes)[target.squeeze(self.axis)]
-        logarithms = F.log_softmax(scores, self.axis, dtype=dtype)
-        logarithms = clamp_value(logarithms, low=SMALLEST_LOGARITHM)
-        costs = -(rows.movedim(-1, self.axis) * logarithms).sum(self.axis, keepdim=True)
+        rows = given.to(dtype).reshape(classes, classes)[found.target.squeeze(self.axis)]
+        costs = cast("Tensor", _Costs.apply(scores, rows.movedim(-1, self.axis), self.axis))
         if self.class_weight is not None:
-            costs = self.class_weight[target] * costs
-        costs = torch.where(ignored, 0, torch.where(known, costs, math.nan))
-        loss = costs.sum() / normalizer(self.normalization, ignored, self.axis)
+            costs = self.class_weight[found.target] * costs
+        places = tuple(found.target.shape)
+        divisor = normalizer(self.normalization, places, found.ignored, self.axis)
+        loss = found.settle(costs).sum() / divisor
         return (loss, F.softmax(scores, self.axis)) if self.gives_probabilities else loss
 
     def _refuse_fields(self, loss: LossParameter) -> None:

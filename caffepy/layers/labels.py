@@ -3,22 +3,36 @@
 import math
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
+from caffepy.errors import LayerError
 from caffepy.layers.layer import Layer, Shape
 
 
-class Labels(NamedTuple):
-    """What each label means; three tensors of one shape.
+class LabelError(LayerError):
+    """A label that is no class: in which layer's bottom, and of which item of the batch."""
 
-    target: int64, the class, 0 where there is none; known: whether it is a class;
-    ignored: whether it is the label to pass over, which need not be a class.
+    def __init__(self, text: str, layer: Layer, item: int) -> None:
+        super().__init__(text)
+        self.layer = layer
+        self.item = item
+
+
+class Labels(NamedTuple):
+    """What each label means; tensors of one shape.
+
+    target: int64, the class, any where there is none; unknown: whether it is not a class;
+    ignored: whether it is the label to pass over, which need not be a class; None if there is none.
     """
 
     target: Tensor
-    known: Tensor
-    ignored: Tensor
+    unknown: Tensor
+    ignored: Tensor | None
+
+    def settle(self, costs: Tensor) -> Tensor:
+        """costs, of the labels' shape, with NaN for unknown labels and 0 for those to pass over."""
+        costs = costs.masked_fill(self.unknown, math.nan)
+        return costs if self.ignored is None else costs.masked_fill(self.ignored, 0)
 
 
 def read_labels(labels: Tensor, classes: int, ignore: int | None) -> Labels:
@@ -27,9 +41,8 @@ def read_labels(labels: Tensor, classes: int, ignore: int | None) -> Labels:
     Fractions are cut off towards zero, as Caffe does: 1.9 is class 1. NaN means nothing.
     """
     whole = labels.detach().long()
-    known = (whole >= 0) & (whole < classes)
-    ignored = torch.zeros_like(known) if ignore is None else whole == ignore
-    return Labels(torch.where(known, whole, 0), known, ignored)
+    target = whole.clamp(0, classes - 1)
+    return Labels(target, whole != target, None if ignore is None else whole == ignore)
 
 
 def labels_of(scores: Tensor, labels: Tensor, axis: int, ignore: int | None) -> Labels:
@@ -54,13 +67,12 @@ def require_one_label_an_item(layer: Layer, scores: Shape, labels: Shape, axis: 
 
 
 def require_known_labels(layer: Layer, labels: Tensor, classes: int, ignore: int | None) -> None:
-    """Raise LayerError, naming the first, where a label is neither a class nor the one to ignore."""
-    if labels.numel() and all(
-        0 <= bound < classes for bound in torch.stack(labels.aminmax()).tolist()
-    ):
+    """Raise LabelError, naming the first, where a label is neither a class nor the one to ignore."""
+    if labels.numel() and all(0 <= bound.item() < classes for bound in labels.aminmax()):
         return  # which is nearly always so, and soon told
-    _, known, ignored = read_labels(labels, classes, ignore)
-    wrong = (~known & ~ignored).nonzero()
+    found = read_labels(labels, classes, ignore)
+    bad = found.unknown if found.ignored is None else found.unknown & ~found.ignored
+    wrong = bad.nonzero()
     if len(wrong) == 0:
         return
     item, *place = wrong[0].tolist()
@@ -69,7 +81,9 @@ def require_known_labels(layer: Layer, labels: Tensor, classes: int, ignore: int
     allowed = (
         f"0 to {classes - 1}" if ignore is None else f"0 to {classes - 1}, or {ignore} to ignore"
     )
-    raise layer.error(
-        f"the label of {where} is {labels[tuple(wrong[0])].item():.9g}{others}; "
-        f"allowed are {allowed}: there are {classes} classes"
+    raise LabelError(
+        f"{layer.full_name}: the label of {where} is {labels[tuple(wrong[0])].item():.9g}{others}; "
+        f"allowed are {allowed}: there are {classes} classes",
+        layer,
+        item,
     )

@@ -104,6 +104,10 @@ class SourceLayer(Layer):
         """
         return 0
 
+    def origin(self, _item: int) -> str:
+        """The record that an item of the last batch is, for messages; "" where there are none."""
+        return ""
+
     def moved(self, position: int, seed: int) -> "SourceLayer":
         """The layer that goes on after so many records, drawing from `seed`; may be this one."""
         return build_source(self.param, replace(self.source, position=position, seed=seed))

@@ -5,6 +5,7 @@ import math
 from torch import Tensor
 
 from caffepy.layers.layer import Layer, Shape, register
+from caffepy.layers.line import line
 from caffepy.proto import LayerParameter
 
 NATURAL = -1  # the `base` that stands for e
@@ -38,6 +39,5 @@ class Log(Layer):
         self.scale, self.shift = log.scale, log.shift
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x if self.scale == 1 else x * self.scale
-        y = (x if self.shift == 0 else x + self.shift).log()
+        y = line(x, self.scale, self.shift).log()
         return y if self.factor == 1 else y * self.factor

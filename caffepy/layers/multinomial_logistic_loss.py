@@ -39,10 +39,10 @@ class MultinomialLogisticLoss(Layer):
     def forward(self, probabilities: Tensor, labels: Tensor) -> Tensor:
         self._require_shapes(tuple(probabilities.shape), tuple(labels.shape))
         flat = probabilities.reshape(len(probabilities), -1)
-        target, known, _ = read_labels(labels.reshape(-1, 1), flat.shape[1], None)
-        true = flat.gather(1, target).to(torch.promote_types(flat.dtype, torch.float32))
+        found = read_labels(labels.reshape(-1, 1), flat.shape[1], None)
+        true = flat.gather(1, found.target).to(torch.promote_types(flat.dtype, torch.float32))
         costs = -clamp_value(true, low=SMALLEST_PROBABILITY).log()
-        return torch.where(known, costs, math.nan).sum() / len(flat)
+        return found.settle(costs).sum() / len(flat)
 
     def _require_shapes(self, probabilities: Shape, labels: Shape) -> None:
         require_same_items(self, probabilities, labels)

@@ -100,6 +100,8 @@ def average_pool(x: Tensor, grid: Grid) -> Tensor:
 
     A window behind the end gets Caffe's 0 / size, whose sides are then 0 or negative: NaN, -0, 0.
     """
+    if grid.kernel == tuple(x.shape[2:]) and grid.pad == (0, 0):
+        return x.mean((2, 3), keepdim=True)  # twice as fast
     if grid.as_torch:
         return F.avg_pool2d(x, grid.kernel, grid.stride, grid.pad, grid.ceil)
     sums = F.avg_pool2d(extend(x, grid, 0), grid.kernel, grid.stride, divisor_override=1)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from caffepy.layers.layer import Layer, Shape, register
+from caffepy.layers.line import line
 from caffepy.proto import LayerParameter
 
 
@@ -28,6 +29,5 @@ class Power(Layer):
     def forward(self, x: Tensor) -> Tensor:
         if 0 in (self.power, self.scale):
             return torch.full_like(x, self.shift) ** self.power
-        base = x if self.scale == 1 else x * self.scale
-        base = base if self.shift == 0 else base + self.shift
+        base = line(x, self.scale, self.shift)
         return base if self.power == 1 else base**self.power

@@ -111,7 +111,7 @@ class Host:
     def forward(self, bottoms: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The tops, on the CPU, in memory of their own."""
         for blob, tensor in zip(self.bottoms, bottoms, strict=True):
-            blob.values.assign(tensor.detach().to(CPU, torch.float32), owned=False)
+            blob.values.assign(tensor.detach().to(CPU, torch.float32))
         self._call("reshape", self.bottoms, self.tops)
         self._call("forward", self.bottoms, self.tops)
         return tuple(blob.values.tensor().clone() for blob in self.tops)
@@ -121,7 +121,7 @@ class Host:
     ) -> list[Tensor | None]:
         """The gradients of the bottoms that want one, on the CPU; adds to those of the blobs."""
         for blob, diff in zip(self.tops, diffs, strict=True):
-            blob.gradient.assign(diff.to(CPU, torch.float32), owned=False)
+            blob.gradient.assign(diff.to(CPU, torch.float32))
         self._call("backward", self.tops, list(propagate_down), self.bottoms)
         for blob in self.bottoms:
             blob.gradient.resize(blob.shape)

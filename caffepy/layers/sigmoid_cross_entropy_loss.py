@@ -49,9 +49,9 @@ class SigmoidCrossEntropyLoss(Layer):
         dtype = torch.promote_types(scores.dtype, torch.float32)
         x, t = scores.to(dtype), targets.detach().to(dtype).reshape(scores.shape)
         if self.ignore is None:
-            ignored, counted = t.new_zeros((), dtype=torch.bool).expand_as(t), None
+            ignored, counted = None, None
         else:
             ignored = t.trunc() == self.ignore
             counted = (~ignored).to(dtype)
         loss = F.binary_cross_entropy_with_logits(x, t, counted, reduction="sum")
-        return loss / normalizer(self.normalization, ignored, axis=1)
+        return loss / normalizer(self.normalization, tuple(t.shape), ignored, axis=1)

@@ -1,36 +1,89 @@
 """SoftmaxWithLoss: the loss of a classifier."""
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from caffepy.layers.axis import axis_from_front
-from caffepy.layers.clamp import clamp_value
 from caffepy.layers.class_weight import class_weight_of, require_one_weight_a_class
 from caffepy.layers.items import require_same_items
-from caffepy.layers.labels import labels_of, require_known_labels, require_one_label_an_item
+from caffepy.layers.labels import (
+    Labels,
+    labels_of,
+    require_known_labels,
+    require_one_label_an_item,
+)
 from caffepy.layers.layer import Layer, Shape, register
 from caffepy.layers.normalization import normalization_of, normalizer
-from caffepy.proto import LayerParameter, LossParameter
+from caffepy.proto import LayerParameter
 
 LARGEST_LOSS = -math.log(torch.finfo(torch.float32).tiny)  # 87.3365: where Caffe stops counting
 
 
-def capped_costs(scores: Tensor, target: Tensor, axis: int, smoothing: float = 0) -> Tensor:
-    """What each item costs: -log softmax(scores)[target], at most LARGEST_LOSS.
+class _Context(FunctionCtx):
+    """What forward leaves for backward."""
 
-    Of a `smoothing` e it is (1 - e) of that and e of the mean over the classes.
-    scores: (*outer, C, *inner), C at `axis`; target: int64, of that shape, with 1 for C; so is the
-    result, in float32 where the scores have fewer bits, as under autocast.
+    divisor: Tensor | int
+    axis: int
+    smoothing: float
+    dtype: torch.dtype
+    saved_tensors: tuple[Tensor, Tensor, Tensor | None]
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors, and notice if they are changed."""
+        super().save_for_backward(*tensors)  # type: ignore[arg-type]  # torch takes None as well
+
+
+class _Loss(torch.autograd.Function):
+    """The sum of what the items cost, each times its weight, over a divisor.
+
+    An item costs -log softmax(scores)[target], at most LARGEST_LOSS; of a `smoothing` e it is
+    (1 - e) of that and e of the mean over the classes. The gradient is that without the bound, by
+    the rules of softmax p - (1 - e) onehot(target) - e / C.
+    scores: (*outer, C, *inner), C at `axis`; labels and weight: of that shape, with 1 for C. The
+    loss is float32 where the scores have fewer bits, as under autocast.
     """
-    dtype = torch.promote_types(scores.dtype, torch.float32)
-    logarithms = F.log_softmax(scores, axis, dtype=dtype)
-    costs = -logarithms.gather(axis, target)
-    if smoothing:
-        costs = (1 - smoothing) * costs - smoothing * logarithms.mean(axis, keepdim=True)
-    return clamp_value(costs, high=LARGEST_LOSS)
+
+    @staticmethod
+    def forward(  # noqa: PLR0913  autograd hands over one by one
+        ctx: _Context,
+        scores: Tensor,
+        labels: Labels,
+        weight: Tensor | None,
+        divisor: Tensor | int,
+        axis: int,
+        smoothing: float,
+    ) -> Tensor:
+        dtype = torch.promote_types(scores.dtype, torch.float32)
+        logarithms = F.log_softmax(scores, axis, dtype=dtype)
+        ctx.divisor, ctx.axis, ctx.smoothing, ctx.dtype = divisor, axis, smoothing, scores.dtype
+        costs = logarithms.gather(axis, labels.target).neg_()
+        if smoothing:
+            costs.mul_(1 - smoothing).sub_(logarithms.mean(axis, keepdim=True), alpha=smoothing)
+        costs.clamp_(max=LARGEST_LOSS)
+        if weight is not None:
+            costs.mul_(weight)
+        if labels.ignored is not None:
+            counted = (~labels.ignored).to(dtype)
+            weight = counted if weight is None else weight * counted
+        ctx.save_for_backward(logarithms, labels.target, weight)
+        return labels.settle(costs).sum().div_(divisor)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:
+        logarithms, target, weight = ctx.saved_tensors
+        change = logarithms.exp()
+        if ctx.smoothing:
+            change -= ctx.smoothing / change.shape[ctx.axis]
+        change.scatter_(ctx.axis, target, ctx.smoothing - 1, reduce="add")
+        share = gradient / ctx.divisor
+        change *= share if weight is None else share * weight
+        return change.to(ctx.dtype), None, None, None, None, None
 
 
 @register("SoftmaxWithLoss")
@@ -63,8 +116,6 @@ class SoftmaxWithLoss(Layer):
         self.axis = axis_from_front(self, param.softmax_param.axis, scores, "softmax_param.axis")
         self.ignore = loss.ignore_label if loss.HasField("ignore_label") else None
         self.normalization = normalization_of(loss)
-        if self.ignore is None and self.normalization == LossParameter.VALID:
-            self.normalization = LossParameter.FULL  # the same, and known without counting
         self.smoothing = loss.label_smoothing
         if not 0 <= self.smoothing < 1:
             raise self.error(
@@ -81,14 +132,14 @@ class SoftmaxWithLoss(Layer):
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         self._require_shapes(tuple(scores.shape), tuple(labels.shape))
-        target, known, ignored = labels_of(scores, labels, self.axis, self.ignore)
-        costs = capped_costs(scores, target, self.axis, self.smoothing)
-        if self.class_weight is not None:
-            costs = self.class_weight[target] * costs
-        costs = torch.where(known, costs, math.nan)
-        if self.ignore is not None:
-            costs = torch.where(ignored, 0, costs)
-        loss = costs.sum() / normalizer(self.normalization, ignored, self.axis)
+        found = labels_of(scores, labels, self.axis, self.ignore)
+        weight = None if self.class_weight is None else self.class_weight[found.target]
+        divisor = normalizer(
+            self.normalization, tuple(found.target.shape), found.ignored, self.axis
+        )
+        loss = cast(
+            "Tensor", _Loss.apply(scores, found, weight, divisor, self.axis, self.smoothing)
+        )
         return (loss, F.softmax(scores, self.axis)) if self.gives_probabilities else loss
 
     def _require_shapes(self, scores: Shape, labels: Shape) -> None:

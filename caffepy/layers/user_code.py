@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from caffepy.errors import near
+from caffepy.errors import UserCodeError, near
 from caffepy.layers.layer import Layer
 
 T = TypeVar("T")
@@ -55,11 +55,12 @@ def load_class(owner: Layer, base: type[T]) -> type[T]:
 
 @contextmanager
 def blaming(owner: Layer, doing: str, field: str) -> Iterator[None]:
-    """Turn whatever is raised inside into a LayerError that says what the layer was doing."""
+    """Turn whatever is raised inside into a UserCodeError that says what the layer was doing."""
     try:
         yield
     except Exception as error:
-        raise owner.error(f"{doing}: {_told(error)}", field) from error
+        text = f"{owner.full_name}: {doing}: {_told(error)}"
+        raise UserCodeError(text, field, error) from error
 
 
 def _told(error: Exception) -> str:

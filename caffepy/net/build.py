@@ -43,16 +43,21 @@ def build_net(
         LayerError: a layer whose message or bottoms are wrong, with its place in the file.
         DataError: a database that cannot be read.
     """
-    return assemble(Net(graph, torch.device(device)), seed, workers)
+    return assemble(Net(graph, torch.device(device)), seed, workers=workers)
 
 
-def assemble(net: N, seed: int, workers: int = WORKERS) -> N:
-    """Build the layers of an empty net's graph into it, as `build_net` does."""
+def assemble(net: N, seed: int, *, workers: int = WORKERS, rank: int = 0, world: int = 1) -> N:
+    """Build the layers of an empty net's graph into it, as `build_net` does.
+
+    rank, world: which of how many processes that train together this is.
+    """
     for node in net.graph.nodes:
         source = Source(
             training=node.param.phase == TRAIN,
             device=net.device,
             seed=seed,
+            rank=rank,
+            world=world,
             workers=workers,
         )
         bottoms = [net.shapes[name] for name in node.param.bottom]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from caffepy.errors import NetError, near
 from caffepy.graph.graph import Graph
 from caffepy.layers.layer import Layer, Shape, SourceLayer, as_tuple
+from caffepy.net.origin import records_named
 from caffepy.net.params import BlobTable, Learnable
 
 Observer = Callable[[str, str, Tensor], None]
@@ -101,7 +102,7 @@ class Net(nn.Module):
 
     def objective(self, tops: Mapping[str, Tensor]) -> Tensor:
         """What training minimises: the sum of loss_weight times the sum of each weighted top."""
-        parts = [weight * tops[blob].sum() for blob, weight in self.loss_weights.items()]
+        parts = [weighted_sum(tops[blob], weight) for blob, weight in self.loss_weights.items()]
         return sum(parts[1:], parts[0]) if parts else torch.zeros(())
 
     def zero_diffs(self) -> None:
@@ -111,7 +112,7 @@ class Net(nn.Module):
 
     def forward_backward(self) -> Tensor:
         """Read a batch, add its gradients to the parameters' `grad`, and return its objective."""
-        outputs = self(**self.read())
+        outputs = self._read_and_run()
         objective = self.objective(outputs)
         if objective.requires_grad:
             objective.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
@@ -124,7 +125,7 @@ class Net(nn.Module):
     @torch.no_grad()
     def evaluate(self) -> Tensor:
         """Read a batch and return its objective, without gradients."""
-        self.tops = self(**self.read())
+        self.tops = self._read_and_run()
         return self.objective(self.tops)
 
     def share_with(self, other: "Net") -> None:
@@ -175,18 +176,43 @@ class Net(nn.Module):
                 found.append((layer, blob))
 
         with torch.no_grad():
-            self._run(tops, observe)
+            self._run(tops, observe, again=True)
         return found[0] if found else None
 
+    def _read_and_run(self) -> dict[str, Tensor]:
+        tops = self.read()
+        with records_named(self.layers):
+            outputs: dict[str, Tensor] = self(**tops)
+        return outputs
+
+    @torch.no_grad()
+    def look(self, blobs: Iterable[str]) -> dict[str, Tensor]:
+        """Read a batch, run it, and return what these blobs hold then, whichever they are.
+
+        Raises NetError for a name that no blob of the net has.
+        """
+        wanted = list(blobs)
+        for name in wanted:
+            if name not in self.shapes:
+                raise NetError(f"net {self.name!r} has no blob {name!r}{near(name, self.shapes)}")
+        seen: dict[str, Tensor] = {}
+
+        def observe(_layer: str, blob: str, top: Tensor) -> None:
+            if blob in wanted:
+                seen[blob] = top
+
+        self.tops = self._run(self.read(), observe)
+        return seen
+
     def _run(
-        self, tops: Mapping[str, Tensor], observe: Observer | None = None
+        self, tops: Mapping[str, Tensor], observe: Observer | None = None, *, again: bool = False
     ) -> dict[str, Tensor]:
         blobs: dict[str, Tensor] = {}
         for (layer, step), unread in zip(self.plan(), self._unread, strict=True):
             if isinstance(layer, SourceLayer):
                 made = self._given(step, tops)
-            elif observe is not None and not step.tops:
-                made = ()  # nothing to see, and what it writes it would write twice
+            elif again and not step.tops:
+                made = ()  # what it writes it would write twice
             else:
                 bottoms = tuple(
                     blobs[name].detach() if detached else blobs[name]
@@ -227,6 +253,12 @@ def run_layer(layer: Layer, bottoms: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     if bottoms and bottoms[-1].device.type == "cpu" and not torch.compiler.is_compiling():
         layer.check(*bottoms)
     return as_tuple(layer(*bottoms))
+
+
+def weighted_sum(top: Tensor, weight: float) -> Tensor:
+    """weight times the sum of a top; a loss of weight 1, as nearly all are, is that itself."""
+    total = top.sum() if top.dim() else top
+    return total if weight == 1 else weight * total
 
 
 def channels_last(top: Tensor) -> Tensor:

@@ -1,28 +1,32 @@
 """A net that runs one layer at a time over blobs that stay, as pycaffe's does."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import cast
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from caffepy.blob import Blob, ParameterBlob
+from caffepy.errors import CaffeError
 from caffepy.graph.graph import Graph
-from caffepy.layers.layer import Layer, SourceLayer
+from caffepy.layers.layer import SourceLayer
 from caffepy.net.build import assemble
-from caffepy.net.need import Need, needs_of
-from caffepy.net.net import Net, Step, run_layer
+from caffepy.net.need import needs_of
+from caffepy.net.net import Net
+from caffepy.net.origin import records_named
+from caffepy.net.stage import NOT_TAKEN, Stage, not_taken
+
+Hook = Callable[[int], object]
 
 
-@dataclass(frozen=True)
-class Tape:
-    """One forward pass of a layer, kept so that backward may go over it, more than once."""
+class Hooks(NamedTuple):
+    """What is called with the number of each layer, before it runs and after."""
 
-    bottoms: tuple[Tensor, ...]
-    tops: tuple[Tensor, ...]
+    before_forward: list[Hook]
+    after_forward: list[Hook]
+    before_backward: list[Hook]
+    after_backward: list[Hook]
 
 
 class StepwiseNet(Net):
@@ -34,11 +38,12 @@ class StepwiseNet(Net):
     storage: the blobs by name, in the order in which layers first make them. Gradients of
     parameters add up, those of blobs are overwritten; the diff of a loss is its loss weight until
     something else is written there. parameter_blobs: by layer, its parameters in Caffe's order.
+    hooks: to be added to; they see every layer of a pass, also those that backward leaves out.
     """
 
     def __init__(self, graph: Graph, device: torch.device) -> None:
         super().__init__(graph, device)
-        self._tapes: dict[int, Tape] = {}
+        self.hooks = Hooks([], [], [], [])
 
     @cached_property
     def storage(self) -> dict[str, Blob]:
@@ -64,15 +69,20 @@ class StepwiseNet(Net):
         layers, stay as they are.
         """
         self._flush()
-        loss = 0.0
         indices = range(start, len(self.layers) if end is None else end + 1)
+        stages, weighted = self._stages, self._weighted
         for index in indices:
-            self._tapes.pop(index, None)  # so that its memory can be used again
-        for index in indices:
-            tops = self._forward(index)
-            for name, top in zip(self.steps[index].tops, tops, strict=True):
-                if name in self.loss_weights:
-                    loss += self.loss_weights[name] * float(top.detach().sum())
+            stages[index].forget()
+        loss = 0.0
+        with torch.no_grad(), records_named(self.layers):
+            for index in indices:
+                for hook in self.hooks.before_forward:
+                    hook(index)
+                stages[index].forward()
+                for blob, weight in weighted.get(index, ()):
+                    loss += weight * float(blob.values.tensor().sum())
+                for hook in self.hooks.after_forward:
+                    hook(index)
         return loss
 
     def run_back(self, start: int | None = None, end: int = 0) -> None:
@@ -84,8 +94,12 @@ class StepwiseNet(Net):
         self._flush()
         first = len(self.layers) - 1 if start is None else start
         for index in range(first, end - 1, -1):
-            if self._needs[index].layer:
-                self._backward(index)
+            for hook in self.hooks.before_backward:
+                hook(index)
+            if self._stages[index].need.layer:
+                self._stages[index].backward()
+            for hook in self.hooks.after_backward:
+                hook(index)
 
     def reshape(self) -> None:
         """Let every blob follow the shapes of the Input layers' tops, without computing."""
@@ -93,7 +107,13 @@ class StepwiseNet(Net):
             if isinstance(layer, SourceLayer):
                 continue
             bottoms = [self.storage[name].shape for name in step.bottoms]
-            for name, shape in zip(step.tops, layer.top_shapes(*bottoms), strict=True):
+            try:
+                shapes = layer.top_shapes(*bottoms)
+            except CaffeError:
+                raise
+            except NOT_TAKEN as error:
+                raise not_taken(layer, bottoms, error) from error
+            for name, shape in zip(step.tops, shapes, strict=True):
                 self.storage[name].reshape(*shape)
 
     def zero_diffs(self) -> None:
@@ -112,18 +132,51 @@ class StepwiseNet(Net):
 
     def evaluate(self) -> Tensor:
         """Run all layers over the next batch; returns its objective."""
-        loss = self.run()
+        with records_named(self.layers):
+            loss = self.run()
         self.tops = {name: self.storage[name].values.tensor().detach() for name in self.results}
         return torch.tensor(loss)
 
     def share_with(self, other: Net) -> None:
         """Take the other net's blobs, by layer name."""
         super().share_with(other)
-        self._tapes.clear()
+        for stage in self._stages:
+            stage.forget()
+
+    def seek(self, positions: Mapping[str, int], seed: int) -> None:
+        """Let each named layer without bottoms go on after that many records, drawing from `seed`."""
+        super().seek(positions, seed)
+        self.__dict__.pop("_stages", None)  # which hold the layers that were replaced
 
     @cached_property
-    def _needs(self) -> list[Need]:
-        return needs_of(self)
+    def _stages(self) -> list[Stage]:
+        """What each layer does, in file order."""
+        return [
+            Stage(
+                layer,
+                [self.storage[name] for name in step.bottoms],
+                [self.storage[name] for name in step.tops],
+                need,
+                [blob for blob in dict.fromkeys(self.blobs.owners_of(index)) if blob.requires_grad],
+                [name in self._constants for name in step.tops],
+            )
+            for index, ((layer, step), need) in enumerate(
+                zip(self.plan(), needs_of(self), strict=True)
+            )
+        ]
+
+    @cached_property
+    def _weighted(self) -> dict[int, list[tuple[Blob, float]]]:
+        """By layer, its tops that are part of the objective, and their weights."""
+        found = {
+            index: [
+                (self.storage[name], self.loss_weights[name])
+                for name in step.tops
+                if name in self.loss_weights
+            ]
+            for index, step in enumerate(self.steps)
+        }
+        return {index: parts for index, parts in found.items() if parts}
 
     @cached_property
     def _constants(self) -> dict[str, Tensor]:
@@ -137,118 +190,24 @@ class StepwiseNet(Net):
         }
 
     def _flush(self) -> None:
+        """Give a GPU what was written into parameters; a CPU has it already."""
+        if self.device.type == "cpu":
+            return
         for blobs in self.parameter_blobs:
             for blob in blobs:
                 blob.flush()
 
-    def _forward(self, index: int) -> tuple[Tensor, ...]:
-        layer, step = cast("Layer", self.layers[index]), self.steps[index]
-        if isinstance(layer, SourceLayer):
-            return self._read(layer, step)
-        tape = self._tapes[index] = self._record(index)
-        taken = {bottom.untyped_storage().data_ptr() for bottom in tape.bottoms}
-        for name, top in zip(step.tops, tape.tops, strict=True):
-            memory = top.untyped_storage().data_ptr()
-            self.storage[name].values.assign(top.detach(), owned=memory not in taken)
-            taken.add(memory)
-        return tape.tops
-
-    def _read(self, layer: SourceLayer, step: Step) -> tuple[Tensor, ...]:
-        """Put the next batch of a layer into those of its blobs that are not constant."""
-        if not self._constants.keys() >= set(step.tops):
-            for name, top in zip(step.tops, layer.read(), strict=True):
-                if name not in self._constants:
-                    self.storage[name].values.assign(top)
-        return tuple(self.storage[name].values.tensor() for name in step.tops)
-
-    def _record(self, index: int) -> Tape:
-        """Run a layer on what is in its bottoms now, and keep how its tops came about."""
-        layer, step, need = cast("Layer", self.layers[index]), self.steps[index], self._needs[index]
-        bottoms = [self._bottom(name, step) for name in step.bottoms]
-        for bottom, needed in zip(bottoms, need.bottoms, strict=True):
-            bottom.requires_grad_(needed)
-        with torch.set_grad_enabled(need.layer):
-            return Tape(tuple(bottoms), run_layer(layer, tuple(bottoms)))
-
-    def _bottom(self, name: str, step: Step) -> Tensor:
-        """A blob's numbers for a layer to read.
-
-        `data` gives the memory a second life, in which later writes to the blob do not count as
-        changes: backward computes with what is in the blobs by then, as Caffe's does.
-        """
-        values = self.storage[name].values.tensor().data
-        if values.dim() == 4:
-            values = values.to(memory_format=torch.channels_last)
-        return values.clone() if name in step.tops else values
-
-    def _backward(self, index: int) -> None:
-        step, need = self.steps[index], self._needs[index]
-        if not step.tops:
-            return  # no gradient comes from here, and to run it again would write twice
-        tape = self._tape(index)
-        owners = dict.fromkeys(self.blobs.owners_of(index))
-        parameters = [blob for blob in owners if blob.requires_grad]
-        names = [name for name, needed in zip(step.bottoms, need.bottoms, strict=True) if needed]
-        wanted = [bottom for bottom in tape.bottoms if bottom.requires_grad] + parameters
-        differentiable = [
-            (top, self._diff(name, top))
-            for name, top in zip(step.tops, tape.tops, strict=True)
-            if top.requires_grad
-        ]
-        if not (wanted and differentiable):
-            return
-        tops, diffs = zip(*differentiable, strict=True)
-        gradients = torch.autograd.grad(tops, wanted, diffs, retain_graph=True, allow_unused=True)
-        for name, gradient in zip(names, gradients, strict=False):
-            if gradient is not None:
-                self.storage[name].gradient.assign(gradient, owned=False)
-        add_to(parameters, gradients[len(names) :])
-
-    def _tape(self, index: int) -> Tape:
-        """The last forward pass of a layer, or, if blobs have other shapes since, a new one."""
-        step, tape = self.steps[index], self._tapes.get(index)
-        shapes = [self.storage[name].shape for name in (*step.bottoms, *step.tops)]
-        if tape is not None and shapes == [tuple(t.shape) for t in (*tape.bottoms, *tape.tops)]:
-            return tape
-        with unchanged(self.layers[index]):
-            return self._record(index)
-
-    def _diff(self, name: str, top: Tensor) -> Tensor:
-        gradient = self.storage[name].gradient
-        gradient.resize(tuple(top.shape))
-        return gradient.tensor()
-
 
 def build_stepwise(
-    graph: Graph, *, device: str | torch.device = "cpu", seed: int = 0
+    graph: Graph,
+    *,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+    rank: int = 0,
+    world: int = 1,
 ) -> StepwiseNet:
-    """The same as `caffepy.net.build.build_net`, to be run layer by layer."""
-    return assemble(StepwiseNet(graph, torch.device(device)), seed)
+    """The same as `caffepy.net.build.build_net`, to be run layer by layer.
 
-
-def add_to(parameters: Iterable[nn.Parameter], gradients: Iterable[Tensor | None]) -> None:
-    """Add to the gradients of parameters, in the memory where they are."""
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        if gradient is None:
-            continue
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-        parameter.grad.add_(gradient)
-
-
-@contextmanager
-def unchanged(layer: nn.Module) -> Iterator[None]:
-    """Put back what a forward pass changes besides its tops: statistics, state and generators."""
-    kept: Sequence[Tensor] = [
-        *(blob for blob in layer.parameters() if not blob.requires_grad),
-        *layer.buffers(),
-    ]
-    before = [tensor.clone() for tensor in kept]
-    places = [(module, dict(module.named_buffers(recurse=False))) for module in layer.modules()]
-    with torch.random.fork_rng():
-        yield
-    for module, buffers in places:
-        for name, buffer in buffers.items():
-            setattr(module, name, buffer)
-    for tensor, value in zip(kept, before, strict=True):
-        tensor.data.copy_(value)  # autograd may hold the tensor: to it, this is no change
+    rank, world: which of how many processes that train together this is.
+    """
+    return assemble(StepwiseNet(graph, torch.device(device)), seed, rank=rank, world=world)

@@ -19,7 +19,7 @@ from caffepy.net.nvcaffe import Blobs, advice, arrange
 from caffepy.net.weights_hdf5 import HDF5Layer, read_weights_hdf5
 from caffepy.proto import LayerParameter, NetParameter
 from caffepy.proto.arrays import fill_blob
-from caffepy.proto.files import is_hdf5, write_binary
+from caffepy.proto.files import encode, is_hdf5, write_bytes
 from caffepy.proto.weights import LayerWeights, read_weights
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def copy_weights(net: Net, path: str | Path) -> CopyReport:
     Raises:
         WeightsError: the file cannot be read, or its blobs do not fit; one line a problem.
     """
-    source: Sequence[Source] = read_weights_hdf5(path) if is_hdf5(path) else read_weights(path)
+    source = read_layers(path)
     targets = {name: index for index, name in reversed(list(enumerate(net.layer_names)))}
     found = [(targets[layer.name], layer.blobs) for layer in source if layer.name in targets]
     fitted = [(index, arrange(blobs, _message(net, index))) for index, blobs in found]
@@ -77,6 +77,11 @@ def copy_weights(net: Net, path: str | Path) -> CopyReport:
     )
 
 
+def read_layers(path: str | Path) -> Sequence[Source]:
+    """The layers of a .caffemodel or a .caffemodel.h5; WeightsError where it cannot be read."""
+    return read_weights_hdf5(path) if is_hdf5(path) else read_weights(path)
+
+
 def write_weights(net: Net, path: str | Path, *, diffs: bool = False) -> None:
     """Write every layer of a net, with its blobs, as a .caffemodel that any Caffe reads.
 
@@ -88,6 +93,14 @@ def write_weights(net: Net, path: str | Path, *, diffs: bool = False) -> None:
     Raises:
         SnapshotError: the file cannot be written.
     """
+    write_bytes(path, binary_weights(net, path, diffs=diffs))
+
+
+def binary_weights(net: Net, path: str | Path, *, diffs: bool = False) -> bytes:
+    """The bytes that `write_weights` writes; errors name the file that they are for.
+
+    SnapshotError where they would be more than protobuf's 2 GB.
+    """
     message = NetParameter(name=net.graph.name)
     for index in range(len(net.layers)):
         param = message.layer.add()
@@ -95,7 +108,7 @@ def write_weights(net: Net, path: str | Path, *, diffs: bool = False) -> None:
         _leave_out_what_caffe_does(param)
         for blob, diff in zip(net.blobs_of(index), net.blobs.diffs_of(index), strict=True):
             fill_blob(param.blobs.add(), _array(blob), _diff(blob, diff) if diffs else None)
-    write_binary(path, message)
+    return encode(message, path)
 
 
 def _message(net: Net, index: int) -> LayerParameter:

@@ -6,6 +6,7 @@ from caffepy.proto.caffe_pb2 import TRAIN as TRAIN
 from caffepy.proto.caffe_pb2 import AccuracyParameter as AccuracyParameter
 from caffepy.proto.caffe_pb2 import ArgMaxParameter as ArgMaxParameter
 from caffepy.proto.caffe_pb2 import BatchNormParameter as BatchNormParameter
+from caffepy.proto.caffe_pb2 import BestTest as BestTest
 from caffepy.proto.caffe_pb2 import BiasParameter as BiasParameter
 from caffepy.proto.caffe_pb2 import BlobProto as BlobProto
 from caffepy.proto.caffe_pb2 import BlobProtoVector as BlobProtoVector
@@ -19,6 +20,7 @@ from caffepy.proto.caffe_pb2 import CropParameter as CropParameter
 from caffepy.proto.caffe_pb2 import DataParameter as DataParameter
 from caffepy.proto.caffe_pb2 import Datum as Datum
 from caffepy.proto.caffe_pb2 import DetectionOutputParameter as DetectionOutputParameter
+from caffepy.proto.caffe_pb2 import DistortionParameter as DistortionParameter
 from caffepy.proto.caffe_pb2 import DropoutParameter as DropoutParameter
 from caffepy.proto.caffe_pb2 import DummyDataParameter as DummyDataParameter
 from caffepy.proto.caffe_pb2 import EltwiseParameter as EltwiseParameter
@@ -58,6 +60,7 @@ from caffepy.proto.caffe_pb2 import PReLUParameter as PReLUParameter
 from caffepy.proto.caffe_pb2 import PriorBoxParameter as PriorBoxParameter
 from caffepy.proto.caffe_pb2 import PSROIPoolingParameter as PSROIPoolingParameter
 from caffepy.proto.caffe_pb2 import PythonParameter as PythonParameter
+from caffepy.proto.caffe_pb2 import RandomResizedCropParameter as RandomResizedCropParameter
 from caffepy.proto.caffe_pb2 import RecurrentParameter as RecurrentParameter
 from caffepy.proto.caffe_pb2 import ReductionParameter as ReductionParameter
 from caffepy.proto.caffe_pb2 import ReLUParameter as ReLUParameter

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +16,7 @@ from caffepy.proto.text import parse_text as parse_text
 
 M = TypeVar("M", bound=Message)
 
+TEMPORARY = ".tmp"  # the end of the name of a file that is not yet whole
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
@@ -63,11 +66,69 @@ def write_binary(path: str | Path, message: Message) -> None:
     Raises:
         SnapshotError: the file cannot be written, or the message is larger than protobuf's 2 GB.
     """
+    write_bytes(path, encode(message, path))
+
+
+def encode(message: Message, path: str | Path) -> bytes:
+    """A message as it is to stand in the file of this name.
+
+    Raises:
+        SnapshotError: the message is larger than protobuf's 2 GB, or lacks a required field.
+    """
     try:
-        data = message.SerializeToString()
+        return message.SerializeToString()
     except EncodeError as error:
         raise SnapshotError(f"cannot write {path}: {error}") from error
-    _write(Path(path), data)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        SnapshotError: the file cannot be written.
+    """
+    with staged(path, data) as take_name:
+        take_name()
+
+
+@contextmanager
+def staged(path: str | Path, data: bytes) -> Iterator[Callable[[], None]]:
+    """Write a file beside its name, and give it the name when what this yields is called.
+
+    The bytes are on the disk before, and the name is afterwards, so that a crash, a full disk or a
+    lost folder leaves what was there. A file that never gets its name is removed.
+
+    Raises:
+        SnapshotError: the file cannot be written.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY}")
+
+    def take_name() -> None:
+        with _refusing(target):
+            temporary.replace(target)
+            _flush_folder(target.parent)
+
+    try:
+        with _refusing(target):
+            _write_through(temporary, data)
+        del data  # as large as the net: what is staged next should not need room beside it
+        yield take_name
+    finally:
+        with suppress(OSError):  # the folder may be gone, and is not what to complain of
+            temporary.unlink(missing_ok=True)
+
+
+def remove(path: str | Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        SnapshotError: the file is there and cannot be removed.
+    """
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise SnapshotError(f"cannot remove {path}: {error.strerror}") from error
 
 
 def write_text(path: str | Path, message: Message) -> None:
@@ -76,7 +137,16 @@ def write_text(path: str | Path, message: Message) -> None:
     Raises:
         SnapshotError: the file cannot be written.
     """
-    _write(Path(path), to_text(message).encode())
+    write_bytes(path, to_text(message).encode())
+
+
+def write_plain(path: str | Path, text: str) -> None:
+    """Write a text that is no message, whole or not at all.
+
+    Raises:
+        SnapshotError: the file cannot be written.
+    """
+    write_bytes(path, text.encode())
 
 
 def is_prototxt(data: bytes) -> bool:
@@ -86,11 +156,18 @@ def is_prototxt(data: bytes) -> bool:
 
 
 def is_hdf5(path: str | Path) -> bool:
-    """Whether a file is HDF5, by its first bytes; one that is not there is not."""
+    """Whether a file is HDF5, by its first bytes; one that is not there is not.
+
+    Raises:
+        ParseError: the file cannot be read.
+    """
     if not Path(path).is_file():
         return False
-    with Path(path).open("rb") as file:
-        return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+    except OSError as error:
+        raise ParseError(unreadable(path, error)) from error
 
 
 def unreadable(path: str | Path, error: OSError) -> str:
@@ -109,19 +186,27 @@ def _read(path: str | Path) -> bytes:
         raise ParseError(unreadable(path, error)) from error
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file by way of a temporary one beside it, which takes the name last.
-
-    It is flushed to the disk before, so that a crash or a full disk leaves what was there.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """What the disk refuses, as an error that names the file."""
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        yield
     except OSError as error:
         raise SnapshotError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let a name in a folder outlive a crash of the machine, where the file system can do that."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems refuse it; the file itself is written
+            os.fsync(descriptor)
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)

@@ -42,21 +42,17 @@ FIELDS = (
     (
         "SSD, NVIDIA, Intel",
         "SolverParameter",
-        "ap_version eval_type plateau_winsize show_per_class_result",
+        "ap_version eval_type show_per_class_result",
     ),
     (
         "NVIDIA",
         "SolverParameter",
-        "larc larc_eta larc_policy larc_turbo max_momentum max_weight_decay min_lr "
-        "momentum_policy momentum_power rampup_interval rampup_lr solver_data_type "
-        "store_blobs_in_old_format test_and_snapshot_last_epochs weight_decay_policy "
-        "weight_decay_power",
+        "larc_turbo solver_data_type store_blobs_in_old_format test_and_snapshot_last_epochs",
     ),
     (
         "Intel",
         "SolverParameter",
-        "disabled_update engine local_gw_ratio local_lr_auto stageiter stagelr test_offset "
-        "warmup_iter warmup_start_lr",
+        "disabled_update engine local_gw_ratio local_lr_auto test_offset",
     ),
     (
         "SSD, NVIDIA, Intel",

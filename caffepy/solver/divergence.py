@@ -45,3 +45,12 @@ def diagnose(net: Net, since: Moment, batches: int, seed: int) -> str:
         "each blob was finite when the same batch ran once more; lower base_lr, or set "
         "clip_gradients"
     )
+
+
+def last_good(iteration: int | None) -> str:
+    """Where a training that went wrong can go on from: its last snapshot."""
+    return (
+        "no snapshot was written"
+        if iteration is None
+        else f"the last snapshot is that of iteration {iteration}"
+    )

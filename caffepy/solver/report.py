@@ -46,14 +46,25 @@ def final_loss(iteration: int, loss: float) -> str:
     return f"Iteration {iteration}, loss = {number(loss)}"
 
 
-def rate(iteration: int, value: float) -> str:
-    """The learning rate of an iteration."""
-    return f"Iteration {iteration}, lr = {number(value)}"
+def rate(iteration: int, value: float, *others: tuple[str, float]) -> str:
+    """The learning rate of an iteration, and what else changes with it, by NVCaffe's letters."""
+    more = "".join(f", {letter} = {number(other)}" for letter, other in others)
+    return f"Iteration {iteration}, lr = {number(value)}{more}"
 
 
 def multistep(iteration: int, current_step: int) -> str:
     """The multistep policy goes to its next step."""
     return f"MultiStep Status: Iteration {iteration}, step = {current_step}"
+
+
+def plateau_step(iteration: int, current_step: int) -> str:
+    """The plateau policy goes to its next step."""
+    return f"Plateau Status: Iteration {iteration}, step = {current_step}"
+
+
+def plateau_best(iteration: int, best: float) -> str:
+    """What the plateau policy holds new values against."""
+    return f"Plateau Status: Iteration {iteration}, current minimum_loss = {number(best)}"
 
 
 def clipping(norm: float, limit: float, factor: float) -> str:
@@ -72,6 +83,17 @@ def testing(iteration: int, index: int) -> str:
 def test_loss(loss: float) -> str:
     """The mean objective of a test."""
     return f"Test loss: {number(loss)}"
+
+
+def keeping(output: str, index: int, prefix: str, *, higher: bool) -> str:
+    """What `keep_best` will keep."""
+    which = "highest" if higher else "lowest"
+    return f"Keeping the snapshot with the {which} {output} of test net #{index} as {prefix}_best"
+
+
+def best(output: str, value: float, iteration: int) -> str:
+    """A test was better than all before."""
+    return f"Best {output} so far = {number(value)}, at iteration {iteration}"
 
 
 def elements(outputs: Iterable[str], tops: Mapping[str, Tensor]) -> list[tuple[str, float]]:

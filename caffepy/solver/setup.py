@@ -7,14 +7,17 @@ from pathlib import Path
 
 import torch
 
-from caffepy.errors import SolverError
+from caffepy.data.hdf5 import import_h5py
+from caffepy.errors import SnapshotError, SolverError
 from caffepy.graph.graph import Graph
 from caffepy.graph.solver_nets import SolverFile, test_graphs, train_graph
 from caffepy.net.net import Net
 from caffepy.net.weights import CopyReport, copy_weights
+from caffepy.net.weights_hdf5 import check_names
 from caffepy.proto import SolverParameter
 from caffepy.proto.files import to_text
 from caffepy.solver import report
+from caffepy.solver.series import clear_leftovers, find_snapshot
 from caffepy.solver.snapshot import check_writable, snapshot_prefix
 
 log = logging.getLogger(__name__)
@@ -24,19 +27,49 @@ def complete(file: SolverFile) -> SolverParameter:
     """The settings of a solver's file, snapshot_prefix filled in.
 
     Raises:
-        SolverError: a setting that cannot be followed.
         SnapshotError: snapshots could not be written.
     """
     param = SolverParameter()
     param.CopyFrom(file.param)
     param.snapshot_prefix = snapshot_prefix(param, file.path)
     log.info("Initializing solver from parameters: \n%s", to_text(param).rstrip())
-    if param.snapshot_format == SolverParameter.HDF5:
-        place = file.position.at("snapshot_format")
-        raise SolverError(f"{place}: snapshot_format HDF5 cannot be written yet, BINARYPROTO can")
-    if param.snapshot or param.snapshot_after_train:
+    if param.snapshot or param.snapshot_after_train or param.HasField("keep_best"):
         check_writable(param.snapshot_prefix)
+        clear_leftovers(param.snapshot_prefix)
     return param
+
+
+def check_format(file: SolverFile, net: Net) -> None:
+    """Raise SnapshotError, before any training, where its snapshots could not be written as HDF5.
+
+    Names with slashes are told: what Caffe reads and what it does not is seen nowhere else.
+    """
+    if file.param.snapshot_format != SolverParameter.HDF5:
+        return
+    place = file.position.at("snapshot_format")
+    import_h5py(f"{place}: snapshot_format HDF5", SnapshotError)
+    check_names(net)
+    names = [name for index, name in enumerate(net.layer_names) if net.blobs_of(index)]
+    slashed = [name for name in names if "/" in name]
+    if slashed:
+        log.warning(
+            "%s: caffepy reads layers with a slash in their name from HDF5, such as %r; Caffe "
+            "passes over them",
+            place,
+            slashed[0],
+        )
+
+
+def choose_snapshot(prefix: str, given: str | Path | None, *, resume: bool) -> str | Path | None:
+    """The state to go on from: the one given, or with `resume` the newest of the prefix, if any.
+
+    SolverError where both are asked for.
+    """
+    if not resume:
+        return given
+    if given is not None:
+        raise SolverError(f"resume finds the snapshot; leave out {given}, or resume")
+    return find_snapshot(prefix)
 
 
 def sow(param: SolverParameter) -> int:

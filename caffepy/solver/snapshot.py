@@ -3,29 +3,22 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
+from google.protobuf.message import DecodeError
 
-from caffepy.errors import SnapshotError
+from caffepy.errors import ParseError, SnapshotError
 from caffepy.net.net import Net
 from caffepy.net.params import Learnable
-from caffepy.net.place import Place, go_to
-from caffepy.net.weights import write_weights
-from caffepy.proto import (
-    BlobProto,
-    LayerState,
-    NamedBlob,
-    NetPositions,
-    RunState,
-    SolverParameter,
-    SolverState,
-    SourcePosition,
-)
-from caffepy.proto.arrays import blob_shape, to_array, to_blob
-from caffepy.proto.files import is_hdf5, read_binary, write_binary
+from caffepy.net.weights import binary_weights
+from caffepy.net.weights_hdf5 import hdf5_weights
+from caffepy.proto import SolverParameter, SolverState
+from caffepy.proto.files import TEMPORARY, encode, is_hdf5, read_binary, remove, staged, unreadable
+from caffepy.proto.wire import read_fields
+from caffepy.solver.state_hdf5 import hdf5_state, read_state_hdf5
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +42,8 @@ def snapshot_prefix(param: SolverParameter, solver_path: str | Path) -> str:
 
 def check_writable(prefix: str) -> None:
     """Raise SnapshotError where no file can be made whose name begins with the prefix."""
-    probe = Path(f"{prefix}.{os.getpid()}.probe")
+    stem = Path(prefix)
+    probe = stem.with_name(f".{stem.name}_iter_0.probe.{os.getpid()}{TEMPORARY}")
     try:
         probe.touch()
         probe.unlink()
@@ -66,18 +60,35 @@ def digest(path: str | Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def write_snapshot(net: Net, state: SolverState, prefix: str, *, diffs: bool) -> None:
-    """Write the blobs of a net, and last the state that names their file.
+def write_pair(net: Net, state: SolverState, stem: str, *, hdf5: bool, diffs: bool) -> None:
+    """Write the blobs of a net, and the state that names their file, as STEM.caffemodel and so on.
 
-    SnapshotError where a file cannot be written.
+    Both are on the disk before either takes its name, and the weights take theirs first: there is
+    never a state whose weights are missing, cut short or another's.
+
+    Raises:
+        SnapshotError: a file cannot be written; what was there before is there still.
     """
-    stem = f"{prefix}_iter_{state.iter}"
-    state.learned_net = f"{stem}.caffemodel"
-    log.info("Snapshotting to binary proto file %s", state.learned_net)
-    write_weights(net, state.learned_net, diffs=diffs)
-    state.run.weights_sha256 = digest(state.learned_net)
-    log.info("Snapshotting solver state to binary proto file %s.solverstate", stem)
-    write_binary(f"{stem}.solverstate", state)
+    kind, suffix = ("HDF5", ".h5") if hdf5 else ("binary proto", "")
+    path = f"{stem}.solverstate{suffix}"
+    state.learned_net = f"{stem}.caffemodel{suffix}"
+    log.info("Snapshotting to %s file %s", kind, state.learned_net)
+    encode_weights = hdf5_weights if hdf5 else binary_weights
+    weights = encode_weights(net, state.learned_net, diffs=diffs)
+    state.run.weights_sha256 = hashlib.sha256(weights).digest()
+    with staged(state.learned_net, weights) as name_weights:
+        del weights
+        log.info("Snapshotting solver state to %s file %s", kind, path)
+        data = hdf5_state(state, path) if hdf5 else encode(state, path)
+        with staged(path, data) as name_state:
+            if not _holds(state.learned_net, state.run.weights_sha256):
+                remove(path)  # an older state, whose weights are about to go
+            name_weights()
+            name_state()
+
+
+def _holds(path: str, sha256: bytes) -> bool:
+    return Path(path).is_file() and digest(path) == sha256
 
 
 def check_finite(learnable: Sequence[Learnable], iteration: int) -> None:
@@ -92,18 +103,48 @@ def check_finite(learnable: Sequence[Learnable], iteration: int) -> None:
 
 
 def read_state(path: str | Path) -> SolverState:
-    """A .solverstate, of Caffe or of caffepy.
+    """A .solverstate or a .solverstate.h5, of Caffe or of caffepy, as its content says.
 
     Raises:
         ParseError: the file is missing or broken.
-        SnapshotError: the file is something else.
+        SnapshotError: the file is something else, or broken and HDF5.
     """
     if is_hdf5(path):
-        raise SnapshotError(f"{path}: snapshots in HDF5 cannot be read yet")
+        return _checked(read_state_hdf5(path), path)
     if Path(path).suffix == ".caffemodel":
         raise _no_state(path)
-    state = read_binary(path, SolverState)
-    if not (state.HasField("iter") and state.HasField("learned_net")):
+    return _checked(read_binary(path, SolverState), path)
+
+
+def read_header(path: str | Path) -> SolverState:
+    """A state without its history, which can be as large as the weights and is not read.
+
+    Raises:
+        ParseError, SnapshotError: as `read_state` does.
+    """
+    if is_hdf5(path):
+        return _checked(read_state_hdf5(path, history=False), path)
+    try:
+        state = _header(np.memmap(path, np.uint8, "r").data)
+    except OSError as error:
+        raise ParseError(unreadable(path, error)) from error
+    except (ParseError, DecodeError, ValueError) as error:  # ValueError: an empty file
+        raise ParseError(f"{path}: no binary SolverState: {error}") from error
+    return _checked(state, path)
+
+
+def _header(data: memoryview) -> SolverState:
+    fields = read_fields(data)
+    state = SolverState(learned_net=fields.text(SolverState.LEARNED_NET_FIELD_NUMBER))
+    for number in fields.ints.get(SolverState.ITER_FIELD_NUMBER, []):
+        state.iter = number
+    for run in fields.views.get(SolverState.RUN_FIELD_NUMBER, []):
+        state.run.MergeFromString(bytes(run))
+    return state
+
+
+def _checked(state: SolverState, path: str | Path) -> SolverState:
+    if not (state.HasField("iter") and state.learned_net):
         raise _no_state(path)
     return state
 
@@ -118,117 +159,17 @@ def _no_state(path: str | Path) -> SnapshotError:
 def find_weights(state: SolverState, state_path: str | Path) -> Path:
     """The file of the weights that belong to a state: beside it, or else where it was written.
 
-    SnapshotError where there is none, or where it is not the file that the state was written with.
+    SnapshotError where there is none, or none that is the file that the state was written with.
     """
     stored = Path(state.learned_net)
     beside = Path(state_path).parent / stored.name
     found = [path for path in (beside, stored) if path.is_file()]
     if not found:
         raise SnapshotError(f"{state_path}: File not found: {beside}, nor {stored}: its weights")
-    if state.run.HasField("weights_sha256") and digest(found[0]) != state.run.weights_sha256:
-        raise SnapshotError(
-            f"{state_path}: {found[0]} is not the file that was written with it: its contents "
-            "have changed since"
-        )
-    return found[0]
-
-
-def read_history(
-    state: SolverState, state_path: str | Path, learnable: Sequence[Learnable], slots: int
-) -> list[Tensor]:
-    """The history of a state, in the order of its blobs: slot by slot, in each all parameters.
-
-    SnapshotError where it is the history of another net or type of solver.
-    """
-    owners = list(learnable) * slots
-    if len(state.history) != len(owners):
-        raise SnapshotError(
-            f"{state_path}: Incorrect length of history blobs. It holds {len(state.history)}, this "
-            f"solver keeps {len(owners)}: {slots} for each of {len(learnable)} parameters; is the "
-            "state of another net, or of another type of solver?"
-        )
-    return [_history(*pair, state_path) for pair in zip(state.history, owners, strict=True)]
-
-
-def _history(blob: BlobProto, owner: Learnable, state_path: str | Path) -> Tensor:
-    shape, ours = blob_shape(blob), tuple(owner.param.shape)
-    legacy = (1,) * (len(shape) - len(ours)) + ours  # of the time when all blobs had four axes
-    if shape not in (ours, legacy):
-        raise SnapshotError(
-            f"{state_path}: the history of blob {owner.index} of layer {owner.layer!r} has shape "
-            f"{shape}, and the blob {ours}: it is the state of another net"
-        )
-    return torch.from_numpy(to_array(blob)).reshape(ours)
-
-
-def capture(
-    places: Sequence[Place],
-    losses: Iterable[float],
-    seed: int,
-    device: torch.device,
-) -> RunState:
-    """What a run needs besides parameters and history to go on as if it had never stopped.
-
-    places: of the train net, then one a test net.
-    """
-    train, *tests = map(_listed, places)
-    run = RunState(
-        random_seed=seed,
-        rng_state=torch.get_rng_state().numpy().tobytes(),
-        losses=losses,
-        train_position=train.position,
-        layer_state=train.layer_state,
-        test_positions=tests,
+    for path in found:
+        if not state.run.weights_sha256 or digest(path) == state.run.weights_sha256:
+            return path
+    raise SnapshotError(
+        f"{state_path}: {found[0]} is not the file that was written with it: its contents have "
+        "changed since"
     )
-    if device.type == "cuda":
-        run.device_rng_state = torch.cuda.get_rng_state(device).numpy().tobytes()
-    return run
-
-
-def recall(run: RunState, net: Net, test_nets: Sequence[Net], device: torch.device) -> None:
-    """Put the data, what layers carry and the generators back where `capture` saw them."""
-    train = NetPositions(position=run.train_position, layer_state=run.layer_state)
-    go_to(net, _place(train), run.random_seed)
-    if len(run.test_positions) == len(test_nets):
-        for test_net, listed in zip(test_nets, run.test_positions, strict=True):
-            go_to(test_net, _place(listed), run.random_seed)
-    else:
-        log.warning(
-            "The snapshot is of %d test nets: test data starts over", len(run.test_positions)
-        )
-    torch.set_rng_state(_state(run.rng_state))
-    if device.type == "cuda" and run.HasField("device_rng_state"):
-        torch.cuda.set_rng_state(_state(run.device_rng_state), device)
-    elif device.type == "cuda" or run.HasField("device_rng_state"):
-        log.warning("The snapshot is of another kind of device: what is random is drawn anew")
-
-
-def _listed(place: Place) -> NetPositions:
-    return NetPositions(
-        position=[
-            SourcePosition(layer=name, position=read) for name, read in place.positions.items()
-        ],
-        layer_state=[
-            LayerState(
-                layer=layer,
-                buffer=[
-                    NamedBlob(name=name, blob=to_blob(value.cpu().numpy()))
-                    for name, value in state.items()
-                ],
-            )
-            for layer, state in place.states.items()
-        ],
-    )
-
-
-def _place(listed: NetPositions) -> Place:
-    positions = {entry.layer: entry.position for entry in listed.position}
-    states = {
-        entry.layer: {item.name: torch.from_numpy(to_array(item.blob)) for item in entry.buffer}
-        for entry in listed.layer_state
-    }
-    return Place(positions, states)
-
-
-def _state(stored: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(stored), dtype=torch.uint8)

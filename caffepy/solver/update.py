@@ -13,8 +13,10 @@ from caffepy.errors import SolverError
 from caffepy.net.params import Learnable
 from caffepy.proto import SolverParameter
 from caffepy.solver import report
-from caffepy.solver.gradients import add_l1, clip, normalise
-from caffepy.solver.lr_policy import POLICIES, next_step
+from caffepy.solver.gradients import add_l1, scale_down
+from caffepy.solver.larc import trust
+from caffepy.solver.lr_policy import is_rising, learning_rate, momentum, next_step, weight_decay
+from caffepy.solver.plateau import Plateau
 from caffepy.solver.rules.rule import RULES
 
 log = logging.getLogger(__name__)
@@ -35,17 +37,19 @@ class Group:
         return [cast("Tensor", param.grad) for param in self.params]
 
 
-def group(learnable: Sequence[Learnable], history: Sequence[Tensor], slots: int) -> list[Group]:
-    """The groups of a net's parameters; frozen ones are in none.
+def group(
+    learnable: Sequence[Learnable], history: Sequence[Tensor], slots: int, *, apart: bool = False
+) -> list[Group]:
+    """The groups of a net's parameters, or each one in a group apart; frozen ones are in none.
 
     history: slot by slot, in each one tensor for every parameter, frozen ones included.
     """
-    groups: dict[tuple[float, float], Group] = {}
+    groups: dict[tuple[float, float, int], Group] = {}
     for index, entry in enumerate(learnable):
         if not entry.param.requires_grad:
             continue
-        key = (entry.lr_mult, entry.decay_mult)
-        chosen = groups.setdefault(key, Group([], [[] for _ in range(slots)], *key))
+        key = (entry.lr_mult, entry.decay_mult, index if apart else 0)
+        chosen = groups.setdefault(key, Group([], [[] for _ in range(slots)], *key[:2]))
         chosen.params.append(entry.param)
         for slot, tensors in enumerate(chosen.histories):
             tensors.append(history[slot * len(learnable) + index])
@@ -57,7 +61,7 @@ class Updater:
 
     history: what the rule carries from one update to the next, in the order of Caffe's solverstate:
     slot by slot, in each one tensor in the shape of every blob, zeros at the start. current_step:
-    how many stepvalues the multistep policy has passed.
+    how many steps the multistep or plateau policy has made. plateau: what the latter watches.
     """
 
     def __init__(self, param: SolverParameter, learnable: Sequence[Learnable]) -> None:
@@ -66,17 +70,15 @@ class Updater:
         blobs = [entry.param.detach() for entry in learnable]
         self.history = [torch.zeros_like(blob) for blob in blobs * self.rule.slots]
         self.current_step = 0
-        self._groups = group(learnable, self.history, self.rule.slots)
+        self.plateau = Plateau()
+        self._groups = group(learnable, self.history, self.rule.slots, apart=param.larc)
 
     def rate(self, iteration: int) -> float:
         """The learning rate of an iteration, asked for once in each; SolverError where not finite."""
         param = self.param
-        if param.lr_policy == "multistep":
-            before = self.current_step
-            self.current_step = next_step(param.stepvalue, iteration, before)
-            if self.current_step != before:
-                log.info(report.multistep(iteration, self.current_step))
-        rate = POLICIES[param.lr_policy](param, iteration, self.current_step)
+        if not is_rising(param, iteration):
+            self._count_steps(iteration)
+        rate = learning_rate(param, iteration, self.current_step)
         if not math.isfinite(rate):
             raise SolverError(
                 f"iteration {iteration}: lr_policy {param.lr_policy!r} gives the learning rate "
@@ -84,6 +86,27 @@ class Updater:
                 f"{param.power:g}, max_iter {param.max_iter})"
             )
         return rate
+
+    def line(self, iteration: int, rate: float) -> str:
+        """What is logged of an iteration's rate; momentum and decay with it where they change."""
+        param = self.param
+        others = [("m", momentum(param, iteration, rate)), ("wd", weight_decay(param, iteration))]
+        changes = {param.momentum_policy, param.weight_decay_policy} != {"fixed"}
+        return report.rate(iteration, rate, *(others if changes else ()))
+
+    def _count_steps(self, iteration: int) -> None:
+        param, before, plateau = self.param, self.current_step, self.plateau
+        if param.lr_policy == "multistep":
+            self.current_step = next_step(param.stepvalue, iteration, before)
+            if self.current_step != before:
+                log.info(report.multistep(iteration, self.current_step))
+        elif param.lr_policy == "plateau":
+            self.current_step = plateau.next_step(param.plateau_winsize, iteration, before)
+            if self.current_step != before:
+                log.info(report.plateau_step(iteration, self.current_step))
+            shown = param.display > 0 and iteration % param.display == 0
+            if shown and plateau.since > iteration - param.display:
+                log.info(report.plateau_best(iteration, plateau.best))
 
     @torch.no_grad()
     def update(self, rate: float, iteration: int) -> None:
@@ -96,31 +119,44 @@ class Updater:
         gradients = [gradient for part in self._groups for gradient in part.gradients]
         if not gradients:
             return
-        limit = self.param.clip_gradients
-        clipped = clip(gradients, limit) if limit >= 0 else None
-        if clipped is not None:
-            norm, factor = clipped
-            log.info(report.clipping(norm, limit, factor))
-        normalise(gradients, self.param.iter_size)
+        self._scale(gradients)
         for part in self._groups:
             before = [param.clone() for param in part.params] if self.param.snapshot_diff else []
             self._move(part, rate, iteration)
             for param, old in zip(part.params, before, strict=False):
                 param.grad = old.sub_(param)
 
+    def _scale(self, gradients: list[Tensor]) -> None:
+        """Clip the gradients, which are sums over iter_size batches, and make means of them."""
+        limit = self.param.clip_gradients
+        clipped = scale_down(gradients, limit, self.param.iter_size)
+        if clipped is not None:
+            norm, factor = clipped
+            log.info(report.clipping(norm, limit, factor))
+
     def _move(self, part: Group, rate: float, iteration: int) -> None:
-        decay = self.param.weight_decay * part.decay_mult
+        numbers = self._numbers(rate, iteration)
+        local = self._local_rate(part, rate, iteration)
+        decay = weight_decay(self.param, iteration) * part.decay_mult
         if decay and self.param.regularization_type == "L1":
             add_l1(part.params, part.gradients, decay)
             decay = 0.0
         self.rule.update(
-            part.params,
-            part.gradients,
-            *part.histories,
-            rate=rate * part.lr_mult,
-            decay=decay,
-            **{
-                name: iteration if name == "iteration" else getattr(self.param, name)
-                for name in self.rule.reads
-            },
+            part.params, part.gradients, *part.histories, rate=local, decay=decay, **numbers
         )
+
+    def _local_rate(self, part: Group, rate: float, iteration: int) -> float:
+        """The rate of a group: by its lr_mult, and with LARC by the norms of its one parameter."""
+        if not self.param.larc:
+            return rate * part.lr_mult
+        eta = (1 - momentum(self.param, iteration, rate)) * self.param.larc_eta
+        local = part.lr_mult * trust(part.params[0], part.gradients[0], eta)
+        return min(rate, local) if self.param.larc_policy == "clip" else rate * local
+
+    def _numbers(self, rate: float, iteration: int) -> dict[str, float]:
+        """What the rule reads."""
+        known = {"iteration": iteration, "momentum": momentum(self.param, iteration, rate)}
+        return {
+            name: known[name] if name in known else getattr(self.param, name)
+            for name in self.rule.reads
+        }

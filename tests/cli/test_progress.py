@@ -29,7 +29,8 @@ def test_a_terminal_shows_how_far_a_training_is(solver: Solver) -> None:
         solver.solve()
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.getvalue())
     assert "tiny" in text
-    assert re.search(r"3/3 .*loss \d\.\d+ +lr 0\.2", text)
+    assert re.search(r"3/3 .*iter/s ETA 0:00:00 loss \d\.\d+ +lr 0\.2", text)
+    assert "nan" not in text
     assert solver.progress is None
 
 

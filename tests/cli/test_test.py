@@ -6,13 +6,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from caffepy.cli.main import main
+from caffepy.data.datum import to_datum
 from caffepy.graph.load import load_graph
 from caffepy.net.build import build_net
 from caffepy.net.weights import write_weights
 from caffepy.proto import TEST, NetState
 from tests.cli.tiny import write_tiny
+from tests.data.databases import write_datums
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +114,69 @@ def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], fold
 
     assert len(with_flags) > len(without_level)
     assert any(line.startswith("Batch 0, x = ") for line in with_flags)
+
+
+def test_a_net_with_debug_info_shows_its_layers(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    text = (folder / "net.prototxt").read_text()
+    (folder / "net.prototxt").write_text(f"debug_info: true\n{text}")
+
+    argv = ["test", "-model", "net.prototxt", "-weights", "tiny.caffemodel", "-iterations", "2"]
+    assert main(argv) == 0
+
+    lines = bodies(capsys.readouterr().err)
+    # 12 of 15 weights are 0, and 3 are 4.
+    assert lines.count("    [Forward] Layer ip, param blob 0 data: 0.8") == 2
+    assert not [line for line in lines if "[Backward]" in line]
+
+
+IMAGES = """
+layer { name: "in" type: "Data" top: "data" top: "label"
+  transform_param { crop_size: 4 mirror: true scale: 0.01 }
+  data_param { source: "db" batch_size: 5 } }
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip"
+  inner_product_param { num_output: 3 } }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+"""
+
+
+def test_ten_crops_are_scored_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (5, 6, 7, 3)).astype(np.uint8)
+    labels = [0, 2, 1, 1, 0]
+    write_datums(Path("db"), [to_datum(*pair) for pair in zip(images, labels, strict=True)])
+    Path("images.prototxt").write_text(IMAGES)
+    net = build_net(load_graph("images.prototxt", NetState(phase=TEST)))
+    weight, bias = (entry.param.data for entry in net.learnable)
+    weight.copy_(torch.from_numpy(rng.normal(size=(3, 48))))
+    bias.copy_(torch.tensor([0.5, -0.5, 0]))
+    write_weights(net, "images.caffemodel")
+
+    argv = ["test", "-model", "images.prototxt", "-weights", "images.caffemodel", "--ten-crop"]
+    assert main([*argv, "-iterations", "1"]) == 0
+
+    means = []
+    for image in images:
+        crops = [image[top : top + 4, left : left + 4] for top in (0, 2) for left in (0, 3)]
+        crops.append(image[1:5, 1:5])
+        crops += [crop[:, ::-1] for crop in crops]
+        vectors = np.stack([crop.transpose(2, 0, 1).ravel() * 0.01 for crop in crops])
+        scores = np.exp(vectors @ weight.numpy().T + bias.numpy())
+        means.append((scores / scores.sum(axis=1, keepdims=True)).mean(axis=0))
+    accuracy = np.mean([mean.argmax() == label for mean, label in zip(means, labels, strict=True)])
+    loss = np.mean([-np.log(mean[label]) for mean, label in zip(means, labels, strict=True)])
+    lines = bodies(capsys.readouterr().err)
+    assert lines[-2] == f"accuracy = {accuracy:g}"
+    assert float(lines[-3].removeprefix("Loss: ")) == pytest.approx(loss, rel=1e-4)
+
+
+def test_ten_crops_need_a_crop_size(capsys: pytest.CaptureFixture[str]) -> None:
+    write_datums(Path("db"), [to_datum(np.zeros((6, 7, 3), np.uint8), 0)])
+    Path("images.prototxt").write_text(IMAGES.replace("crop_size: 4", ""))
+
+    argv = ["test", "-model", "images.prototxt", "-weights", "tiny.caffemodel", "--ten-crop"]
+    assert main(argv) == 1
+
+    assert "ten_crop needs crop_size, or crop_h and crop_w" in capsys.readouterr().err

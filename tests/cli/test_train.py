@@ -72,6 +72,65 @@ def test_goes_on_from_a_snapshot(capsys: pytest.CaptureFixture[str], folder: Pat
     assert (folder / "tiny_iter_20.caffemodel").exists()
 
 
+AUTO = ["train", "-solver", "solver.prototxt", "--resume", "auto"]
+
+
+def test_resumes_from_the_newest_snapshot_or_starts_from_scratch(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    assert main(AUTO) == 0
+    first = bodies(capsys.readouterr().err)
+    write_tiny(folder, max_iter=20)
+    assert main(AUTO) == 0
+    then = bodies(capsys.readouterr().err)
+
+    assert "No snapshot of prefix tiny to resume from: starting from scratch" in first
+    assert "Iteration 0, Testing net (#0)" in first
+    assert "Resuming from tiny_iter_10.solverstate" in then
+    assert "Iteration 10, Testing net (#0)" in then
+    assert "Iteration 5, Testing net (#0)" not in then
+
+
+def test_weights_count_only_where_there_is_no_snapshot_to_resume_from(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    main(["train", "-solver", "solver.prototxt"])
+    (folder / "tiny_iter_10.caffemodel").rename(folder / "old.caffemodel")
+    (folder / "tiny_iter_10.solverstate").unlink()
+    capsys.readouterr()
+
+    assert main([*AUTO, "-weights", "old.caffemodel"]) == 0
+    first = bodies(capsys.readouterr().err)
+    assert main([*AUTO, "-weights", "old.caffemodel"]) == 0
+    then = bodies(capsys.readouterr().err)
+
+    assert "Finetuning from old.caffemodel" in first
+    assert "Finetuning from old.caffemodel" not in then
+    assert "Resuming from tiny_iter_10.solverstate" in then
+
+
+def test_hdf5_goes_all_the_way(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    solver = folder / "solver.prototxt"
+    solver.write_text(solver.read_text() + "snapshot_format: HDF5")
+    assert main(["train", "-solver", "solver.prototxt"]) == 0
+    write_tiny(folder, max_iter=20)
+
+    state, weights = "tiny_iter_10.solverstate.h5", "tiny_iter_10.caffemodel.h5"
+    assert main(["train", "-solver", "solver.prototxt", "-snapshot", state]) == 0
+    assert "Resuming from tiny_iter_10.solverstate.h5" in bodies(capsys.readouterr().err)
+    both = f"tiny_iter_20.caffemodel,{weights}"
+    assert main(["train", "-solver", "solver.prototxt", "-weights", both]) == 0
+    lines = bodies(capsys.readouterr().err)
+    assert lines.index("Finetuning from tiny_iter_20.caffemodel") < lines.index(
+        f"Finetuning from {weights}"
+    )
+
+    assert main(["train", "-solver", "solver.prototxt", "-snapshot", weights]) == 1
+    assert f"{weights} is no .solverstate: " in capsys.readouterr().err
+    assert main(["train", "-solver", "solver.prototxt", "-weights", state]) == 1
+    assert f"{state} is no .caffemodel.h5: it is a solverstate" in capsys.readouterr().err
+
+
 def test_starts_from_weights_and_tells_what_they_fit(capsys: pytest.CaptureFixture[str]) -> None:
     main(["train", "-solver", "solver.prototxt"])
     capsys.readouterr()
@@ -79,10 +138,30 @@ def test_starts_from_weights_and_tells_what_they_fit(capsys: pytest.CaptureFixtu
     argv = ["train", "-solver", "solver.prototxt", "-weights", "tiny_iter_10.caffemodel"]
     assert main(argv) == 0
 
-    lines = bodies(capsys.readouterr().err)
+    err = capsys.readouterr().err
+    assert (
+        "Weights to start from:\n"
+        "  layer  blobs   lr_mult  from\n"
+        "  ip     3x5, 3  1, 1     tiny_iter_10.caffemodel\n"
+    ) in err
+    assert err.count("Weights to start from") == 1
+    lines = bodies(err)
+    assert "Layers of tiny_iter_10.caffemodel that the net does not have: " not in err
     assert "Finetuning from tiny_iter_10.caffemodel" in lines
-    assert "Weights from files: ip" in lines
     assert lines[lines.index("Solving tiny") + 3] == "    Test net output #0: accuracy = 1"
+
+
+def test_the_solvers_own_weights_are_told_of_too(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    main(["train", "-solver", "solver.prototxt"])
+    with (folder / "solver.prototxt").open("a") as file:
+        file.write('weights: "tiny_iter_10.caffemodel,tiny_iter_10.caffemodel"')
+    capsys.readouterr()
+
+    assert main(["train", "-solver", "solver.prototxt"]) == 0
+
+    assert "3x5, 3  1, 1     tiny_iter_10.caffemodel\n" in capsys.readouterr().err
 
 
 def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -100,6 +179,28 @@ def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], fold
 
 
 @pytest.mark.parametrize(
+    ("flags", "status", "last"),
+    [
+        pytest.param([], 1, None, id="stop"),
+        pytest.param(["--on-nan", "continue"], 0, "tiny_iter_10", id="continue"),
+    ],
+)
+def test_what_diverges_stops_or_goes_on(
+    flags: list[str], status: int, last: str | None, folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    solver = folder / "solver.prototxt"
+    solver.write_text(solver.read_text().replace("base_lr: 2", "base_lr: 1e30 weight_decay: 1"))
+
+    assert main(["train", "-solver", "solver.prototxt", *flags]) == status
+
+    err = capsys.readouterr().err
+    assert re.search(r"iteration \d: the loss is -?(nan|inf)", err)
+    assert ("which layer 'ip' makes; lower base_lr" in err) is (status == 1)
+    assert snapshots(folder) == ([last] if last else [])
+
+
+@pytest.mark.parametrize(
     ("argv", "message"),
     [
         pytest.param([], "Need a solver definition to train.", id="no solver"),
@@ -107,6 +208,16 @@ def test_stages_and_level_reach_the_net(capsys: pytest.CaptureFixture[str], fold
             ["-solver", "solver.prototxt", "-weights", "a", "-snapshot", "b"],
             "give it or -weights, but not both",
             id="weights and snapshot",
+        ),
+        pytest.param(
+            ["-solver", "solver.prototxt", "--resume", "auto", "-snapshot", "b"],
+            "--resume auto finds the snapshot; give it or -snapshot, but not both",
+            id="resume and snapshot",
+        ),
+        pytest.param(
+            ["-solver", "solver.prototxt", "--resume", "last"],
+            "invalid choice: 'last' (choose from",
+            id="unknown snapshot to resume",
         ),
         pytest.param(
             ["-solver", "solver.prototxt", "-sigint_effect", "quit"],

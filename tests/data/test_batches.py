@@ -14,6 +14,7 @@ from caffepy.data.batches import Batches, Stream
 from caffepy.data.datum import to_datum
 from caffepy.data.folder import Record
 from caffepy.data.lmdb import LMDB
+from caffepy.data.pca import Pca, write_pca
 from caffepy.data.records import Records
 from caffepy.data.transform import Transform
 from caffepy.errors import DataError
@@ -87,6 +88,47 @@ def test_position_counts_the_records_of_all_ranks(tmp_path: Path) -> None:
     assert batches.position == 6
     assert labels(resumed, 4) == labels(batches, 4)
     assert resumed.position == 30
+
+
+AUGMENTED = """
+    crop_h: 4 crop_w: 5 mirror: true random_resized_crop { }
+    distort_param { hue_prob: 0.5 hue_delta: 18 contrast_prob: 0.5 contrast_upper: 2 }
+    lighting_std: 0.1 lighting_file: "%s"
+"""
+
+
+@pytest.mark.parametrize("extension", [None, "png"], ids=["raw", "encoded"])
+def test_augmentation_is_the_same_for_any_batch_size_number_of_threads_and_start(
+    tmp_path: Path, extension: str | None
+) -> None:
+    write_pca(tmp_path / "pca.txt", Pca(np.array([900.0, 400.0, 100.0]), np.eye(3)))
+    images = [ramp(9, 11, 3, start) for start in range(7)]
+    path = write_images(tmp_path / "db", images, extension)
+    prototxt = AUGMENTED % (tmp_path / "pca.txt")
+
+    def read(size: int, count: int, **changes: int) -> Tensor:
+        batches = make(path, size, prototxt, **changes)
+        return torch.cat([batches.read()[0] for _ in range(count)])
+
+    pixels = read(12, 2, workers=1)
+
+    assert pixels.shape == (24, 3, 4, 5)
+    assert len({image.numpy().tobytes() for image in pixels}) == 24
+    assert torch.equal(read(3, 8, depth=5, workers=3), pixels)
+    assert torch.equal(read(7, 2, position=10), pixels[10:])
+
+
+@pytest.mark.parametrize("extension", [None, "png"], ids=["raw", "encoded"])
+def test_ten_crops_of_each_image_and_one_label(tmp_path: Path, extension: str | None) -> None:
+    path = write_images(tmp_path / "db", [ramp(4, 5, 3, start) for start in (0, 9)], extension)
+    transform = make_transform("crop_size: 4 ten_crop: true", training=False)
+    pixels, labels = Batches(Stream(Records(LMDB(path), None), 5, 0, 1, 0), transform, 2, 1).read()
+
+    assert pixels.shape == (20, 3, 4, 4)
+    assert labels.tolist() == [0, 1]
+    right = ramp(4, 5, 3, 9)[:, 1:].transpose(2, 0, 1)
+    np.testing.assert_array_equal(pixels[10 + 3], right)
+    np.testing.assert_array_equal(pixels[10 + 8], right[..., ::-1])
 
 
 @pytest.mark.parametrize("extension", [None, "png"], ids=["raw", "encoded"])

@@ -1,15 +1,21 @@
 import logging
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from caffepy.data.convert import Options, convert
+from caffepy.data.convert import Images, Options, convert
+from caffepy.data.database import open_database
 from caffepy.data.datum import decode, parse_datum
+from caffepy.data.image_list import read_list
+from caffepy.data.image_record import Form
 from caffepy.data.images import Pixels, decode_image, encode_image, resize
 from caffepy.data.lmdb import LMDB
 from caffepy.errors import DataError
-from caffepy.proto import Datum
+from caffepy.proto import DataParameter, Datum
 from tests.data.databases import ramp
 
 RAW = Options()
@@ -30,11 +36,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def listed(folder: Path) -> Images:
+    """The images that list.txt names."""
+    listing = folder / "list.txt"
+    return Images(str(listing), f"{folder}/", read_list(listing))
+
+
 def run(folder: Path, lines: list[str], options: Options = RAW) -> dict[str, Datum]:
     """The records, by key, of a list of images of the folder."""
     listing = folder / "list.txt"
     listing.write_text("\n".join(lines))
-    convert(f"{folder}/", listing, folder / "db", options)
+    convert(listed(folder), folder / "db", options)
     database = LMDB(folder / "db")
     keys = list(database.keys())
     return {key.decode(): parse_datum(database.get(key)) for key in keys}
@@ -71,7 +83,7 @@ def test_tells_why_images_were_left_out(folder: Path) -> None:
     listing = folder / "list.txt"
     listing.write_text("a.png 0\nbroken.jpg 0\n" + "none.png 0\n" * 30)
 
-    summary = convert(f"{folder}/", listing, folder / "db", RAW)
+    summary = convert(listed(folder), folder / "db", RAW)
 
     assert (summary.stored, summary.skipped, len(summary.reasons)) == (1, 31, 20)
     assert summary.reasons[0].startswith(f"line 2: '{folder}/broken.jpg': not an image")
@@ -79,14 +91,14 @@ def test_tells_why_images_were_left_out(folder: Path) -> None:
 
 
 def test_grey(folder: Path) -> None:
-    records = run(folder, ["a.png 0"], Options(gray=True))
+    records = run(folder, ["a.png 0"], Options(Form(gray=True)))
 
     expected = decode_image(folder / "a.png", color=False)
     np.testing.assert_array_equal(decode(records["00000000_a.png"]), planes(expected))
 
 
 def test_resizes_to_height_and_width(folder: Path) -> None:
-    records = run(folder, ["a.png 0", "b c.bmp 0"], Options(size=(7, 2)))
+    records = run(folder, ["a.png 0", "b c.bmp 0"], Options(Form(size=(7, 2))))
 
     for key, datum in records.items():
         np.testing.assert_array_equal(decode(datum), planes(resize(IMAGES[key[9:]], 7, 2)))
@@ -107,7 +119,7 @@ def test_resizes_to_height_and_width(folder: Path) -> None:
 def test_keeps_files_that_have_the_type(folder: Path, encode: str, line: str, kept: bool) -> None:
     name = line.removesuffix(" 0")
 
-    (datum,) = run(folder, [line], Options(encode=encode)).values()
+    (datum,) = run(folder, [line], Options(Form(encode=encode))).values()
 
     assert datum.encoded
     assert not datum.HasField("channels")
@@ -116,7 +128,7 @@ def test_keeps_files_that_have_the_type(folder: Path, encode: str, line: str, ke
 
 
 def test_resized_files_have_their_own_type(folder: Path) -> None:
-    records = run(folder, ["a.png 0", "d.JPG 0"], Options(size=(8, 8), encode=""))
+    records = run(folder, ["a.png 0", "d.JPG 0"], Options(Form(size=(8, 8), encode="")))
 
     assert records["00000000_a.png"].data.startswith(b"\x89PNG")
     assert records["00000001_d.JPG"].data.startswith(b"\xff\xd8\xff")
@@ -126,13 +138,13 @@ def test_files_without_a_type_cannot_be_encoded_anew(folder: Path) -> None:
     (folder / "a.png").rename(folder / "a")
 
     with pytest.raises(DataError, match="/a': cannot be encoded as ''; types written: bmp"):
-        run(folder, ["a 0"], Options(size=(8, 8), encode=""))
+        run(folder, ["a 0"], Options(Form(size=(8, 8), encode="")))
 
 
 def test_warns_that_kept_files_stay_in_colour(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run(folder, ["a.png 0"], Options(gray=True, encode=""))
+    run(folder, ["a.png 0"], Options(Form(gray=True, encode="")))
 
     assert "image files kept as they are stay in colour" in caplog.text
 
@@ -163,7 +175,7 @@ def test_check_size_refuses_a_second_size(folder: Path, encode: str | None) -> N
         match=r"line 2: 'b c\.bmp' is 6 rows x 3 columns x 3 channels, "
         r"but the first image, 'a\.png', is 4 rows x 5 columns x 3 channels",
     ):
-        run(folder, ["a.png 0", "b c.bmp 0"], Options(check_size=True, encode=encode))
+        run(folder, ["a.png 0", "b c.bmp 0"], Options(Form(encode=encode), check_size=True))
     assert not (folder / "db").exists()
 
 
@@ -172,7 +184,9 @@ def test_check_size_refuses_a_second_size(folder: Path, encode: str | None) -> N
     [
         pytest.param(["a.png cat"], RAW, "list.txt:1: label 'cat'", id="label"),
         pytest.param([], RAW, "no images in this list", id="empty list"),
-        pytest.param(["a.png 0"], Options(encode="gif"), "cannot be encoded as 'gif'", id="type"),
+        pytest.param(
+            ["a.png 0"], Options(Form(encode="gif")), "cannot be encoded as 'gif'", id="type"
+        ),
         pytest.param(["a" * 503 + " 0"], RAW, "has 512 bytes; LMDB takes 1 to 511", id="long name"),
         pytest.param(
             ["broken.jpg 0", "none 1"],
@@ -197,7 +211,7 @@ def test_hints_at_a_root_without_a_slash(folder: Path) -> None:
     (folder / "list.txt").write_text("a.png 0")
 
     with pytest.raises(DataError, match="is put before each name without a '/'"):
-        convert(str(folder), folder / "list.txt", folder / "db", RAW)
+        convert(Images("list.txt", str(folder), read_list(folder / "list.txt")), folder / "db", RAW)
 
 
 def test_refuses_a_target_that_exists_before_any_work(folder: Path) -> None:
@@ -212,7 +226,7 @@ def test_logs_and_tells_progress(folder: Path, caplog: pytest.LogCaptureFixture)
     (folder / "list.txt").write_text("a.png 0\n" * 1500 + "none.png 0\n")
     told: list[tuple[int, int]] = []
 
-    convert(f"{folder}/", folder / "list.txt", folder / "db", RAW, lambda *at: told.append(at))
+    convert(listed(folder), folder / "db", RAW, lambda *at: told.append(at))
 
     assert caplog.messages == [
         "A total of 1501 images.",
@@ -223,14 +237,100 @@ def test_logs_and_tells_progress(folder: Path, caplog: pytest.LogCaptureFixture)
     assert len(LMDB(folder / "db")) == 1500
 
 
-def test_an_interruption_leaves_no_database(folder: Path) -> None:
-    (folder / "list.txt").write_text("a.png 0\n" * 3)
-    before = sorted(folder.iterdir())
+KINDS = [DataParameter.LMDB, DataParameter.LEVELDB]
+LINES = "".join(f"a.png {label}\n" for label in range(40)).replace("a.png 3\n", "broken.jpg 3\n")
 
-    def interrupt(_done: int, _total: int) -> None:
-        raise KeyboardInterrupt
+
+def interrupt_at(number: int) -> Callable[[int, int], None]:
+    """What is told progress, and ends it like Ctrl-C."""
+
+    def progress(done: int, _total: int) -> None:
+        if done == number:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def records(path: Path) -> list[tuple[bytes, bytes]]:
+    database = open_database(path)
+    return [record[1:] for record in islice(database.records(), len(database))]
+
+
+@pytest.mark.parametrize("backend", KINDS, ids=["lmdb", "leveldb"])
+@pytest.mark.parametrize(
+    "options", [RAW, Options(seed=5, check_size=True)], ids=["in order", "shuffled and checked"]
+)
+def test_an_interrupted_build_is_gone_on_with(
+    folder: Path, options: Options, backend: DataParameter.DB, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = replace(options, backend=backend)
+    (folder / "list.txt").write_text(LINES)
+    convert(listed(folder), folder / "whole", options)
 
     with pytest.raises(KeyboardInterrupt):
-        convert(f"{folder}/", folder / "list.txt", folder / "db", RAW, interrupt)
+        convert(listed(folder), folder / "db", options, interrupt_at(11))
+    assert not (folder / "db").exists()
+    assert "db.unfinished holds the 1" in caplog.text
+    with pytest.raises(KeyboardInterrupt):
+        convert(listed(folder), folder / "db", options, interrupt_at(25), resume=True)
+    told: list[tuple[int, int]] = []
+    summary = convert(
+        listed(folder), folder / "db", options, lambda *at: told.append(at), resume=True
+    )
 
-    assert sorted(folder.iterdir()) == before
+    assert (summary.stored, summary.skipped) == (39, 1)
+    assert told[-1] == (40, 40)
+    assert len(told) < 20
+    assert records(folder / "db") == records(folder / "whole")
+    assert not (folder / "db.unfinished").exists()
+
+
+def test_an_image_that_has_become_readable_is_stored_by_resume(folder: Path) -> None:
+    (folder / "list.txt").write_text("broken.jpg 0\na.png 1\na.png 2\n")
+    with pytest.raises(KeyboardInterrupt):
+        convert(listed(folder), folder / "db", RAW, interrupt_at(2))
+    (folder / "broken.jpg").write_bytes((folder / "a.png").read_bytes())
+
+    assert convert(listed(folder), folder / "db", RAW, resume=True).skipped == 0
+
+    assert [key for key, _ in records(folder / "db")] == [
+        b"00000000_broken.jpg",
+        b"00000001_a.png",
+        b"00000002_a.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "message"),
+    [
+        pytest.param("a.png 0\na.png 7\n", RAW, "begun with list", id="label"),
+        pytest.param("a.png 0\nd.JPG 1\n", RAW, "begun with list", id="name"),
+        pytest.param("a.png 0\na.png 1\na.png 2\n", RAW, "begun with list", id="longer"),
+        pytest.param("", Options(Form(gray=True)), "with gray False, .* is True", id="gray"),
+        pytest.param("", Options(Form(size=(2, 3))), r"size None, .* is \(2, 3\)", id="size"),
+        pytest.param("", Options(seed=3), "begun with list", id="shuffled"),
+        pytest.param("", Options(backend=KINDS[1]), "with backend LMDB", id="backend"),
+    ],
+)
+def test_resume_refuses_another_list_and_other_options(
+    folder: Path, lines: str, options: Options, message: str
+) -> None:
+    (folder / "list.txt").write_text("a.png 0\na.png 1\n")
+    with pytest.raises(KeyboardInterrupt):
+        convert(listed(folder), folder / "db", RAW, interrupt_at(1))
+    if lines:
+        (folder / "list.txt").write_text(lines)
+
+    with pytest.raises(DataError, match=rf"db\.unfinished: was .*{message}"):
+        convert(listed(folder), folder / "db", options, resume=True)
+
+    assert (folder / "db.unfinished").exists()
+
+
+def test_check_size_holds_what_resume_adds_against_what_is_there(folder: Path) -> None:
+    (folder / "list.txt").write_text("a.png 0\nb c.bmp 1\n")
+    with pytest.raises(KeyboardInterrupt):
+        convert(listed(folder), folder / "db", Options(check_size=True), interrupt_at(1))
+
+    with pytest.raises(DataError, match=r"but the first image, 'a\.png', is 4 rows x 5 columns"):
+        convert(listed(folder), folder / "db", Options(check_size=True), resume=True)

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from caffepy.data.datum import decode, encoded_datum, parse_datum, raw_images, split_datum, to_datum
+from caffepy.data.datum import (
+    decode,
+    encoded_datum,
+    float_record,
+    parse_datum,
+    raw_images,
+    split_datum,
+    to_datum,
+)
 from caffepy.data.images import encode_image
 from caffepy.errors import DataError
 from caffepy.proto import Datum
@@ -139,3 +147,13 @@ def test_data_is_found_behind_other_fields() -> None:
 def test_other_bytes_are_not_split(value: bytes) -> None:
     with pytest.raises(DataError, match=r"^db: record '07': not a Datum message: "):
         split_datum(value, "db: record '07'")
+
+
+def test_numbers_that_are_no_bytes_are_written_as_protobuf_writes_them() -> None:
+    numbers = np.linspace(-3, 1e9, 2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
+
+    record = float_record(numbers)
+
+    expected = Datum(channels=2, height=3, width=4, float_data=numbers.ravel().tolist())
+    assert record == expected.SerializeToString()
+    np.testing.assert_array_equal(decode(parse_datum(record)), numbers)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from caffepy.data.hdf5 import HDF5Rows
+from caffepy.data.hdf5 import HDF5Rows, hdf5_bytes
 from caffepy.errors import DataError
 
 
@@ -272,3 +272,20 @@ def test_without_h5py_the_error_says_how_to_install_it(
 
     with pytest.raises(DataError, match=r"h5py, which is not installed: pip install caffepy\[hdf5"):
         in_order(source)
+
+
+def test_a_file_made_in_memory_is_one_that_h5py_opens(tmp_path: Path) -> None:
+    large = np.arange(3_000_000, dtype=np.float32)
+
+    def fill(file: h5py.File) -> None:
+        file["a/b"] = large
+        file.create_group("empty")
+
+    data = hdf5_bytes("name.h5", fill)
+    (tmp_path / "name.h5").write_bytes(data)
+
+    with h5py.File(tmp_path / "name.h5") as file:
+        np.testing.assert_array_equal(file["a/b"], large)
+        assert len(file["empty"]) == 0
+    assert len(data) < 4 * large.size + 20_000
+    assert not Path("name.h5").exists()

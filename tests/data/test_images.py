@@ -8,7 +8,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from caffepy.data.images import check_extension, decode_image, encode_image, read_file, resize
+from caffepy.data.images import (
+    check_extension,
+    decodable_shape,
+    decode_image,
+    encode_image,
+    file_shape,
+    read_file,
+    resize,
+)
 from caffepy.data.lmdb import LMDB
 from caffepy.errors import DataError
 from caffepy.proto import Datum
@@ -224,3 +232,45 @@ def test_pixels_are_read_only() -> None:
     pixels: NDArray[np.uint8] = decode_image(JPEG)
 
     assert not pixels.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("file_format", "mode"),
+    [
+        *(("PNG", mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+        *(("JPEG", mode) for mode in ("L", "RGB", "CMYK")),
+        *(("TIFF", mode) for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK")),
+    ],
+)
+def test_the_shape_is_known_without_decoding(file_format: str, mode: str) -> None:
+    blank = np.full((5, 7), 9, np.uint16)
+    data = saved(Image.fromarray(blank) if mode == "I;16" else Image.new(mode, (7, 5)), file_format)
+
+    file_type, (channels, height, width) = file_shape(data)
+
+    assert file_type == file_format
+    assert (height, width, channels) == decode_image(data, None).shape
+
+
+@pytest.mark.parametrize("color", [True, False])
+@pytest.mark.parametrize("orientation", [None, 3, 6])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_shape_of_what_can_be_decoded(mode: str, orientation: int | None, color: bool) -> None:
+    data = saved(Image.new(mode, (7, 5)), "JPEG", orientation)
+
+    assert decodable_shape(data, color) == decode_image(data, color).shape
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_what_cannot_be_decoded_has_no_shape(color: bool) -> None:
+    data = saved(Image.effect_noise((64, 64), 50), "JPEG")
+
+    with pytest.raises(DataError, match="here: cannot be decoded: image file is truncated"):
+        decodable_shape(data[:-300], color, "here")
+    with pytest.raises(DataError, match="here: cannot be decoded: 32 bits a channel"):
+        decodable_shape(saved(Image.new("F", (3, 2)), "TIFF"), color, "here")
+
+
+def test_the_shape_of_what_is_no_image() -> None:
+    with pytest.raises(DataError, match="here: not an image, or damaged"):
+        file_shape(b"broken", "here")

@@ -143,7 +143,39 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     )
 
     assert done.stdout.startswith(f"{tmp_path}/db: cannot be written: ")
+    assert done.stdout.endswith(" MB are free on its disk\n")
     assert list(tmp_path.iterdir()) == []
+
+
+APPEND = """
+import lmdb, sys
+with lmdb.open(sys.argv[1]) as environment, environment.begin(write=True) as transaction:
+    transaction.put(b"9", b"new")
+"""
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_tells_when_another_process_writes_to_it(tmp_path: Path, step: int) -> None:
+    with LMDBWriter(tmp_path / "db") as writer:
+        for number in range(7):
+            writer.put(b"%d" % number, b"old")
+    records = LMDB(tmp_path / "db").records(step=step)
+    next(records)
+
+    subprocess.run([sys.executable, "-c", APPEND, tmp_path / "db"], check=True)
+
+    with pytest.raises(DataError, match=r"/db: was written to while it was read; start again when"):
+        list(islice(records, 40))
+
+
+def test_what_was_written_before_is_read(tmp_path: Path) -> None:
+    with LMDBWriter(tmp_path / "db") as writer:
+        writer.put(b"0", b"old")
+    subprocess.run([sys.executable, "-c", APPEND, tmp_path / "db"], check=True)
+
+    found = [record.value for record in islice(LMDB(tmp_path / "db").records(), 100)]
+
+    assert found == [b"old", b"new"] * 50
 
 
 @pytest.mark.parametrize(("key", "length"), [(b"", 0), (b"k" * 512, 512)], ids=["empty", "long"])

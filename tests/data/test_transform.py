@@ -6,7 +6,9 @@ import torch
 from google.protobuf import text_format
 from numpy.typing import NDArray
 
-from caffepy.data.transform import Draws, Transform, random_bits, read_mean, sized
+from caffepy.data.images import resize
+from caffepy.data.pca import Pca, write_pca
+from caffepy.data.transform import Draws, Transform, by_record, read_mean, sized
 from caffepy.errors import DataError, LayerError, ParseError
 from caffepy.proto import BlobProto, BlobShape, TransformationParameter
 from tests.data.databases import ramp
@@ -38,8 +40,7 @@ IMAGES = np.stack([ramp(6, 8, 3, start).transpose(2, 0, 1) for start in (0, 50)]
 
 def transformed(transform: Transform, draws: Draws) -> NDArray[np.float32]:
     """Two images, cut as drawn, through the rest of the transformation."""
-    height, width = (transform.crop,) * 2 if transform.crop else (6, 8)
-    pixels = np.empty((2, 3, height, width), np.uint8)
+    pixels = np.empty((2, 3, *(transform.crop or (6, 8))), np.uint8)
     transform.cut(IMAGES, draws, pixels)
     result: NDArray[np.float32] = transform(torch.from_numpy(pixels), draws).numpy()
     return result
@@ -137,21 +138,8 @@ def test_a_draw_depends_on_seed_and_number_only() -> None:
     part = draw(transform, 7, range(40, 60), (99, 77))
     other = draw(transform, 8, range(100), (99, 77))
 
-    np.testing.assert_array_equal(np.stack(part), np.stack(whole)[:, 40:60])
-    assert (np.stack(other) != np.stack(whole)).mean() > 0.5
-
-
-def test_random_bits_are_those_of_splitmix64() -> None:
-    def one(z: int) -> int:
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
-        return z ^ (z >> 31)
-
-    bits = random_bits(-3, np.array([0, 5, 2**40], np.uint64))
-
-    assert bits.tolist() == [
-        one((one(2**64 - 3) + number * 0x9E3779B97F4A7C15) % 2**64) for number in (0, 5, 2**40)
-    ]
+    np.testing.assert_array_equal(np.stack(part[:3]), np.stack(whole[:3])[:, 40:60])
+    assert (np.stack(other[:3]) != np.stack(whole[:3])).mean() > 0.5
 
 
 @pytest.mark.parametrize(
@@ -214,6 +202,129 @@ def test_sized() -> None:
     assert sized((3, 32, 24)) == "3x32x24"
 
 
+def test_a_rectangle_out_of_a_mean_image(tmp_path: Path) -> None:
+    mean = mean_image(3, 6, 8)
+    path = write_mean(tmp_path / "mean.binaryproto", mean)
+    transform = make(f'mean_file: "{path}" crop_h: 3 crop_w: 5', training=True)
+
+    found = transformed(
+        transform, Draws(np.array([1, 3]), np.array([3, 0]), np.array([True, False]))
+    )
+
+    for n, top, left, step in ((0, 1, 3, -1), (1, 3, 0, 1)):
+        part = np.s_[:, top : top + 3, left : left + 5]
+        np.testing.assert_allclose(found[n], (IMAGES[n] - mean)[part][..., ::step], rtol=1e-5)
+
+
+def test_ten_crops_each_with_its_part_of_the_mean(tmp_path: Path) -> None:
+    mean = mean_image(3, 6, 8)
+    path = write_mean(tmp_path / "mean.binaryproto", mean)
+    transform = make(f'mean_file: "{path}" crop_size: 3 ten_crop: true')
+    draws = transform.draw(0, np.arange(2, dtype=np.uint64), np.array([[6, 8], [6, 8]]))
+
+    crops = np.empty((20, 3, 3, 3), np.uint8)
+    transform.cut(IMAGES, draws, crops)
+    found = transform(torch.from_numpy(crops), draws).numpy()
+
+    assert found.shape == (20, 3, 3, 3)
+    for number, image in enumerate(IMAGES - mean):
+        places = [(0, 0), (0, 5), (3, 0), (3, 5), (1, 2)]
+        expected = [image[:, top : top + 3, left : left + 3] for top, left in places]
+        expected += [crop[..., ::-1] for crop in expected]
+        np.testing.assert_allclose(
+            found[10 * number : 10 * number + 10], expected, rtol=1e-5, atol=1e-4
+        )
+
+
+def test_parts_are_resized_to_the_crop() -> None:
+    transform = make("crop_h: 3 crop_w: 5 random_resized_crop { }", training=True)
+    draws = transform.draw(1, np.arange(2, dtype=np.uint64), np.array([[6, 8], [6, 8]]))
+
+    crops = np.empty((2, 3, 3, 5), np.uint8)
+    transform.cut(IMAGES, draws, crops)
+
+    assert draws.sizes is not None
+    for image, crop, top, left, (height, width) in zip(
+        IMAGES, crops, draws.top, draws.left, draws.sizes, strict=True
+    ):
+        part = image[:, top : top + height, left : left + width].transpose(1, 2, 0)
+        np.testing.assert_array_equal(crop, resize(part, 3, 5).transpose(2, 0, 1))
+
+
+def test_parts_of_small_images_are_enlarged_in_training_alone() -> None:
+    prototxt = "crop_size: 9 random_resized_crop { }"
+
+    assert make(prototxt, training=True).window((3, 6, 8), "record") == (3, 9, 9)
+    with pytest.raises(DataError, match="crop_size is 9; record has only 6 rows"):
+        make(prototxt).window((3, 6, 8), "record")
+
+
+def test_floats_are_not_resized() -> None:
+    transform = make("crop_size: 3 random_resized_crop { }", training=True)
+    draws = transform.draw(1, np.arange(2, dtype=np.uint64), np.array([[6, 8], [6, 8]]))
+
+    with pytest.raises(DataError, match="random_resized_crop takes images of bytes; here are fl"):
+        transform.cut(IMAGES.astype(np.float32), draws, np.empty((2, 3, 3, 3), np.float32))
+
+
+def write_components(folder: Path) -> str:
+    """A file of light that is blue, green or red, with deviations of 30, 20 and 10."""
+    write_pca(folder / "pca.txt", Pca(np.array([900.0, 400.0, 100.0]), np.eye(3)))
+    return f'lighting_std: 0.1 lighting_file: "{folder / "pca.txt"}"'
+
+
+DARKER = "distort_param { brightness_prob: 1 brightness_delta: 50 }"
+
+
+def test_colours_come_first_then_light_then_mean_and_scale(tmp_path: Path) -> None:
+    settings = f"{write_components(tmp_path)} {DARKER} mean_value: 9 scale: 0.5 mirror: true"
+    transform = make(settings, training=True)
+    draws = transform.draw(2, np.arange(2, dtype=np.uint64), np.array([[6, 8], [6, 8]]))
+
+    found = transformed(transform, draws)
+
+    assert draws.light is not None
+    assert draws.colours is not None
+    for n, c, h, w in np.ndindex(*found.shape):
+        value = min(max(float(IMAGES[n, c, h, w]) + draws.colours.brightness[n].item(), 0), 255)
+        value = (value + draws.light[n, c].item() - 9) * 0.5
+        assert found[n, c, h, 7 - w if draws.mirror[n] else w] == pytest.approx(value, abs=1e-3)
+
+
+def test_light_and_colours_are_of_training_alone(tmp_path: Path) -> None:
+    transform = make(f"{write_components(tmp_path)} {DARKER}")
+
+    draws = draw(transform, 1, range(2), (6, 8))
+
+    assert draws.light is None
+    np.testing.assert_array_equal(transformed(transform, draws), IMAGES)
+
+
+def test_crops_and_mirroring_are_as_without_light_and_colours(tmp_path: Path) -> None:
+    plain = "crop_size: 3 mirror: true"
+
+    first = draw(make(plain, training=True), 1, range(99), (6, 8))
+    more = draw(
+        make(f"{plain} {write_components(tmp_path)} {DARKER}", training=True), 1, range(99), (6, 8)
+    )
+
+    np.testing.assert_array_equal(first[:3], more[:3])
+
+
+@pytest.mark.parametrize("field", ["lighting_std", "distort_param"])
+def test_light_and_colours_are_for_three_channels(tmp_path: Path, field: str) -> None:
+    settings = {"lighting_std": write_components(tmp_path), "distort_param": DARKER}[field]
+
+    with pytest.raises(LayerError, match=f"{field} is for images of 3 channels; r has 1") as caught:
+        make(settings, training=True).window((1, 6, 8), "r")
+    assert caught.value.field == f"transform_param.{field}"
+
+
+def test_refuses_a_rectangle_that_is_too_wide() -> None:
+    with pytest.raises(DataError, match="the crop is 3x9; r has only 6 rows and 8 columns"):
+        make("crop_h: 3 crop_w: 9").window((3, 6, 8), "r")
+
+
 @pytest.mark.parametrize("count", [3, 40], ids=["few", "more than stay near a core"])
 def test_a_batch_is_computed_where_it_is_to_be(
     tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
@@ -228,7 +339,7 @@ def test_a_batch_is_computed_where_it_is_to_be(
 
     assert transform(torch.from_numpy(pixels), draws, out) is out
 
-    for number, (top, left, mirror) in enumerate(zip(*draws, strict=True)):
+    for number, (top, left, mirror) in enumerate(by_record(draws)):
         expected = (images[number] - mean_image(3, 6, 8)) * 3
         expected = expected[:, top : top + 5, left : left + 5]
         np.testing.assert_allclose(out[number], expected[:, :, ::-1] if mirror else expected)

@@ -34,6 +34,8 @@ def test_the_least_solver_is_fine() -> None:
         ("average_loss: 0", "average_loss is 0, must be 1 or more"),
         ("iter_size: 0", "iter_size is 0, must be 1 or more"),
         ("display: -1", "display is -1, must be 0 or more"),
+        ("keep_last: -1", "keep_last is -1, must be 0 or more"),
+        ("keep_best: 'accuracy'", "keep_best is 'accuracy', but no net is tested: set test_iter"),
         ("snapshot: -5", "snapshot is -5, must be 0 or more"),
         ("test_interval: -2", "test_interval is -2, must be 0 or more"),
         ("test_iter: -1 test_interval: 1", "test_iter is -1, must be 0 or more"),
@@ -70,6 +72,8 @@ def test_one_wrong_setting(text: str, message: str) -> None:
         "momentum: 0.9",
         "regularization_type: 'L1'",
         "type: 'SGD'",
+        "keep_last: 3",
+        "keep_best: 'loss' test_iter: 1 test_interval: 5",
         "test_iter: 0 test_interval: 5",
         "test_iter: 3 test_iter: 4 test_interval: 5 test_state { } test_state { level: 1 }",
         "test_net_param { } test_iter: 1 test_iter: 2 test_interval: 3",
@@ -114,8 +118,8 @@ def test_step_needs_a_positive_stepsize() -> None:
 
 def test_an_unknown_policy() -> None:
     assert messages(f"{NET} {END} base_lr: 1 lr_policy: 'stp'") == [
-        "lr_policy is 'stp', must be one of fixed, step, exp, inv, multistep, poly, sigmoid"
-        "; did you mean 'step'?"
+        "lr_policy is 'stp', must be one of fixed, step, exp, inv, multistep, poly, sigmoid, "
+        "plateau, multifixed; did you mean 'step'?"
     ]
 
 

@@ -97,8 +97,7 @@ def test_the_second_top_counts_places_inside_items() -> None:
     assert by_class.tolist() == [1, 0.5]
 
 
-@pytest.mark.parametrize("top_k", [1, 3])
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize(("top_k", "place"), [(1, 0), (2, 0), (1, 1)])
 def test_an_item_with_a_nan_score_is_wrong(top_k: int, place: int) -> None:
     layer = make_layer(ACCURACY + f"accuracy_param {{ top_k: {top_k} }}", (2, 3), (2,))
     scores = torch.tensor([[5.0, 0, 0], [5.0, 0, 0]])

@@ -17,40 +17,54 @@ LAYER = Layer(LayerParameter(name="loss", type="SoftmaxWithLoss"))
 
 
 @pytest.mark.parametrize(
-    ("label", "target", "known", "ignored"),
+    ("label", "target", "ignored"),
     [
-        pytest.param(0.0, 0, True, False, id="first class"),
-        pytest.param(4.0, 4, True, False, id="last class"),
-        pytest.param(1.9, 1, True, False, id="fraction"),
-        pytest.param(-0.9, 0, True, False, id="negative fraction"),
-        pytest.param(2.0, 2, True, True, id="ignored class"),
-        pytest.param(5.0, 0, False, False, id="too large"),
-        pytest.param(-1.0, 0, False, False, id="negative"),
-        pytest.param(math.nan, 0, False, False, id="nan"),
-        pytest.param(math.inf, 0, False, False, id="infinite"),
+        pytest.param(0.0, 0, False, id="first class"),
+        pytest.param(4.0, 4, False, id="last class"),
+        pytest.param(1.9, 1, False, id="fraction"),
+        pytest.param(-0.9, 0, False, id="negative fraction"),
+        pytest.param(2.0, 2, True, id="ignored class"),
     ],
 )
-def test_a_label_is_a_class_or_ignored_or_nothing(
-    label: float, target: int, known: bool, ignored: bool
-) -> None:
+def test_a_label_is_a_class_or_ignored(label: float, target: int, ignored: bool) -> None:
     found = read_labels(torch.tensor([label]), classes=5, ignore=2)
 
-    assert [part.item() for part in found] == [target, known, ignored]
+    assert (found.target.item(), found.unknown.item()) == (target, False)
+    assert found.ignored is not None
+    assert found.ignored.item() is ignored
+
+
+@pytest.mark.parametrize("label", [5.0, -1.0, math.nan, math.inf, -math.inf])
+def test_a_label_of_no_class_has_a_target_that_can_be_looked_up(label: float) -> None:
+    found = read_labels(torch.tensor([label]), classes=5, ignore=2)
+
+    assert 0 <= found.target.item() < 5
+    assert found.unknown.item()
 
 
 def test_the_ignored_label_need_not_be_a_class() -> None:
     found = read_labels(torch.tensor([255.0, 1.0]), classes=5, ignore=255)
 
-    assert found.known.tolist() == [False, True]
+    assert found.unknown.tolist() == [True, False]
+    assert found.ignored is not None
     assert found.ignored.tolist() == [True, False]
 
 
 def test_no_label_is_ignored_unless_asked_for() -> None:
-    assert read_labels(torch.tensor([0.0, 1.0]), 5, None).ignored.tolist() == [False, False]
+    assert read_labels(torch.tensor([0.0, 1.0]), 5, None).ignored is None
 
 
 def test_whole_number_tensors_are_labels_too() -> None:
-    assert read_labels(torch.tensor([3, 9]), 5, None).target.tolist() == [3, 0]
+    assert read_labels(torch.tensor([3, 1]), 5, None).target.tolist() == [3, 1]
+
+
+def test_costs_settle_to_nan_and_0() -> None:
+    found = read_labels(torch.tensor([1.0, 2.0, 7.0]), classes=5, ignore=2)
+
+    settled = found.settle(torch.tensor([0.5, math.nan, 3]))
+
+    assert settled[:2].tolist() == [0.5, 0]
+    assert settled[2].isnan()
 
 
 def test_labels_are_laid_over_the_scores_in_order() -> None:

@@ -38,10 +38,14 @@ def test_the_divisor_counts_places(
     ignored = torch.zeros(2, 3, 4, dtype=torch.bool)
     ignored[0, :, 1:3] = ignored[1, 2, 3] = True
 
-    assert normalizer(mode, ignored, axis) == divisor
+    assert normalizer(mode, (2, 3, 4), ignored, axis) == divisor
 
 
 @pytest.mark.parametrize("mode", LossParameter.NormalizationMode.values())
 def test_the_divisor_is_never_0(mode: LossParameter.NormalizationMode) -> None:
-    assert normalizer(mode, torch.ones(1, 1, dtype=torch.bool), axis=1) == 1
-    assert normalizer(mode, torch.ones(0, 3, dtype=torch.bool), axis=1) == 1
+    assert normalizer(mode, (1, 1), torch.ones(1, 1, dtype=torch.bool), axis=1) == 1
+    assert normalizer(mode, (0, 3), None, axis=1) == 1
+
+
+def test_where_none_is_ignored_all_are_valid() -> None:
+    assert normalizer(LossParameter.VALID, (2, 3, 4), None, axis=1) == 24

@@ -8,6 +8,7 @@ from caffepy.layers.layer import Layer as TorchLayer
 from caffepy.layers.python import Layer
 from caffepy.layers.user_code import blaming, load_class
 from caffepy.proto import LayerParameter, PythonParameter
+from caffepy.pycaffe.alias import FOLDER
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +85,7 @@ def test_a_missing_module_is_named_with_near_ones(folder: Path) -> None:
 
 def test_a_module_that_needs_caffe_is_told_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "caffe")
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path != FOLDER])
 
     assert "caffepy.pycaffe.install() lets `import caffe` find caffepy" in str(refused())
 

@@ -217,3 +217,27 @@ def test_a_compiled_net_computes_the_same() -> None:
     exported = torch.export.export(net, (), x, strict=False).module()
 
     torch.testing.assert_close(exported(**x)["loss"], net(**x)["loss"])
+
+
+SEEN = """
+name: "seen"
+layer { name: "data" type: "DummyData" top: "data" dummy_data_param {
+        shape { dim: 2 dim: 3 } data_filler { type: "constant" value: -2 } } }
+layer { name: "power" type: "Power" bottom: "data" top: "inner" power_param { scale: 3 shift: 1 } }
+layer { name: "relu" type: "ReLU" bottom: "inner" top: "inner" relu_param { negative_slope: 2 } }
+layer { name: "last" type: "TanH" bottom: "inner" top: "last" }
+"""
+
+
+def test_any_blob_can_be_looked_at_after_a_batch() -> None:
+    seen = net_of(SEEN).look(["inner", "data"])
+
+    assert sorted(seen) == ["data", "inner"]
+    assert seen["data"].tolist() == [[-2.0] * 3] * 2
+    assert seen["inner"].tolist() == [[-10.0] * 3] * 2  # as its last writer left it
+    assert not seen["inner"].requires_grad
+
+
+def test_a_blob_to_look_at_that_is_not_there() -> None:
+    with pytest.raises(NetError, match=r"net 'seen' has no blob 'iner'; did you mean 'inner'\?"):
+        net_of(SEEN).look(["data", "iner"])

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from caffepy.errors import LayerError
+from caffepy.layers.layer import SourceLayer
 from caffepy.net.build import build_net
 from caffepy.net.stepwise import StepwiseNet, build_stepwise
 from tests.net.nets import graph_of
@@ -275,6 +276,25 @@ def test_what_is_written_over_a_constant_stays() -> None:
     assert (first < 1).all()
     assert not np.array_equal(net.storage["data"].data, first)
     assert net.positions() == {"data": 2}
+
+
+def test_a_layer_that_was_moved_is_the_one_that_runs() -> None:
+    net = build_stepwise(graph_of(DUMMY))
+    net.run()
+
+    net.seek({"data": 7}, seed=3)
+    net.run()
+
+    assert net.positions() == {"data": 8}
+
+
+def test_source_layers_are_told_which_of_how_many_processes_this_is() -> None:
+    net = build_stepwise(graph_of(DUMMY, train=True), rank=1, world=4)
+
+    source = net.layers[0]
+
+    assert isinstance(source, SourceLayer)
+    assert source.source.share == (1, 4)
 
 
 def test_what_a_selector_leaves_flows_on_and_back() -> None:

@@ -14,8 +14,11 @@ from caffepy.proto.files import (
     is_prototxt,
     read_binary,
     read_text,
+    remove,
+    staged,
     to_text,
     write_binary,
+    write_plain,
     write_text,
 )
 
@@ -138,6 +141,14 @@ def test_a_file_is_written_whole_or_not_at_all(
     assert [found.name for found in tmp_path.iterdir()] == ["kept"]
 
 
+def test_plain_text_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_plain(tmp_path / "a.txt", "é\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"\xc3\xa9\n"
+
+    with pytest.raises(SnapshotError, match=f"^cannot write {tmp_path}: Is a directory$"):
+        write_plain(tmp_path, "text")
+
+
 def test_a_file_is_written_in_place_of_an_older_one(tmp_path: Path) -> None:
     path = tmp_path / "a.caffemodel"
     path.write_bytes(b"older and longer than what follows, by far: " * 9)
@@ -151,6 +162,49 @@ def test_a_file_is_written_in_place_of_an_older_one(tmp_path: Path) -> None:
 def test_a_file_cannot_be_written_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match=r"No such file or directory$"):
         write_binary(tmp_path / "nowhere" / "a.caffemodel", NET)
+
+
+def test_a_staged_file_has_no_name_until_it_is_given_one(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+
+    with staged(path, b"new") as take_name:
+        assert path.read_bytes() == b"old"
+        take_name()
+        assert path.read_bytes() == b"new"
+
+    assert [found.name for found in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_staged_file_that_gets_no_name_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+
+    with pytest.raises(KeyboardInterrupt), staged(path, b"new"):
+        raise KeyboardInterrupt
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_lost_meanwhile_is_told_with_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "lost"
+    folder.mkdir()
+
+    with staged(folder / "a", b"new") as take_name:
+        folder.rename(tmp_path / "elsewhere")
+        with pytest.raises(SnapshotError, match=f"^cannot write {folder}/a: No such file"):
+            take_name()
+
+
+def test_a_file_is_removed_if_it_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.touch()
+
+    remove(path)
+    remove(path)
+
+    assert not path.exists()
+    with pytest.raises(SnapshotError, match=f"^cannot remove {tmp_path}: Is a directory$"):
+        remove(tmp_path)
 
 
 def test_what_lacks_a_required_field_is_not_written(tmp_path: Path) -> None:

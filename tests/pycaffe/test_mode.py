@@ -1,9 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
 import caffepy.pycaffe as caffe
+from caffepy.errors import CaffeError
 from caffepy.pycaffe import mode
 
 
@@ -13,6 +14,8 @@ def as_before() -> Iterator[None]:
     caffe.set_mode_cpu()
     caffe.set_device(0)
     caffe.set_random_seed(0)
+    caffe.set_solver_rank(0)
+    caffe.set_solver_count(1)
 
 
 def test_nets_run_on_the_cpu_unless_a_gpu_is_asked_for() -> None:
@@ -22,7 +25,9 @@ def test_nets_run_on_the_cpu_unless_a_gpu_is_asked_for() -> None:
     assert mode.device() == torch.device("cpu")
 
     caffe.set_mode_gpu()
-    assert mode.device() == torch.device("cuda", 1)
+    caffe.set_device(torch.cuda.device_count())
+    with pytest.raises(CaffeError, match=r"CUDA devices; caffe.set_mode_cpu\(\) runs nets without"):
+        mode.device()
 
     caffe.set_mode_cpu()
     assert mode.device() == torch.device("cpu")
@@ -35,3 +40,23 @@ def test_a_seed_fixes_what_is_drawn() -> None:
 
     assert torch.equal(torch.rand(3), first)
     assert mode.seed() == 7
+
+
+def test_solvers_are_counted_and_numbered() -> None:
+    assert (caffe.solver_count(), caffe.solver_rank()) == (1, 0)
+
+    caffe.set_solver_count(4)
+    caffe.set_solver_rank(3)
+    caffe.set_multiprocess(True)
+
+    assert (caffe.solver_count(), caffe.solver_rank()) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [(caffe.set_solver_count, 0), (caffe.set_solver_rank, -1), (caffe.set_device, -1)],
+    ids=["count", "rank", "device"],
+)
+def test_numbers_that_cannot_be_are_refused(setting: Callable[[int], None], value: int) -> None:
+    with pytest.raises(ValueError, match=f"or more; {value} is given"):
+        setting(value)

@@ -1,12 +1,12 @@
-from collections.abc import Callable
+import gc
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import caffepy.pycaffe as caffe
-from caffepy.errors import DataError, NetError, ParseError
+from caffepy.errors import NetError, ParseError
 from tests.layers.user_classes import python_layer, write_classes
 
 TEXT = """
@@ -94,9 +94,22 @@ def test_weights_come_and_go_by_layer_name(prototxt: str, tmp_path: Path) -> Non
 
     for net in (
         caffe.Net(prototxt, caffe.TEST, weights=path),
+        caffe.Net(prototxt, caffe.TEST, 0, None, path),
         caffe.Net(prototxt, path, caffe.TEST),
     ):
         np.testing.assert_array_equal(net.params["ip"][0].data, trained.params["ip"][0].data)
+
+
+def test_parameters_come_and_go_in_hdf5(prototxt: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "net.caffemodel.h5")
+    trained, other = caffe.Net(prototxt, caffe.TEST), caffe.Net(prototxt, caffe.TEST)
+    trained.save_hdf5(path)
+
+    other.load_hdf5(path)
+
+    np.testing.assert_array_equal(other.params["ip"][0].data, trained.params["ip"][0].data)
+    with h5py.File(path) as file:
+        assert list(file["data"]) == ["data", "ip", "prob"]
 
 
 def test_nets_share_parameters(prototxt: str) -> None:
@@ -118,6 +131,190 @@ def test_another_batch_size(prototxt: str) -> None:
     assert net.forward(data=np.ones((5, 3)))["prob"].shape == (5, 4)
 
 
+def test_numbers_stand_for_names(prototxt: str) -> None:
+    net = caffe.Net(prototxt, caffe.TEST, stages=["rectified"])
+
+    assert net._blob_names == ["data", "ip", "prob"]
+    assert [id(blob) for blob in net._blobs] == [id(net.blobs[name]) for name in net._blob_names]
+    assert (net._inputs, net._outputs) == ([0], [2])
+    assert [net._bottom_ids(layer) for layer in range(4)] == [[], [0], [1], [1]]
+    assert [net._top_ids(layer) for layer in range(4)] == [[0], [1], [1], [2]]
+    assert net._forward(0, 3) == 0.0
+
+
+def test_loss_weights_are_by_blob(tmp_path: Path) -> None:
+    path = tmp_path / "loss.prototxt"
+    loss = 'layer { name: "l" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" '
+    label = 'layer { name: "y" type: "Input" top: "label" input_param { shape { dim: 2 } } }'
+    text = TEXT.replace('type: "Softmax"', 'type: "Softmax" exclude {}')
+    path.write_text(f"{text} {label} {loss} loss_weight: 2.5 }}")
+
+    net = caffe.Net(path, caffe.TRAIN)
+
+    assert dict(net.blob_loss_weights)["loss"] == 2.5
+    assert sum(net.blob_loss_weights.values()) == 2.5
+    assert list(net.blob_loss_weights) == list(net.blobs)
+    assert net._forward(0, len(net.layers) - 1) == 2.5 * net.blobs["loss"].data
+
+
+def test_calls_see_each_layer_before_and_after(prototxt: str) -> None:
+    net = caffe.Net(prototxt, caffe.TEST)
+    seen: list[tuple[str, int, bool]] = []
+    net.blobs["prob"].data[...] = 0
+    net.before_forward(lambda layer: seen.append(("->", layer, bool(net.blobs["prob"].data.any()))))
+    net.after_forward(lambda layer: seen.append((">-", layer, bool(net.blobs["prob"].data.any()))))
+    net.before_backward(lambda layer: seen.append(("<-", layer, True)))
+    net.after_backward(lambda layer: seen.append(("-<", layer, True)))
+
+    net.forward(start="ip")
+    net.backward(end="ip")
+
+    assert seen == [
+        *[("->", 1, False), (">-", 1, False), ("->", 2, False), (">-", 2, True)],
+        *[("<-", 2, True), ("-<", 2, True), ("<-", 1, True), ("-<", 1, True)],
+    ]
+
+
+def test_diffs_of_parameters_add_up_until_they_are_cleared(prototxt: str) -> None:
+    net = caffe.Net(prototxt, caffe.TEST)
+    diff = net.params["ip"][1].diff
+    net.forward(data=np.ones((2, 3)))
+    net.blobs["ip"].diff[...] = 1
+    net.backward(start="ip")
+    net.backward(start="ip")
+    assert diff.tolist() == [4] * 4
+
+    net.clear_param_diffs()
+
+    assert not diff.any()
+
+
+def test_any_number_of_items_runs_in_batches(prototxt: str) -> None:
+    net = caffe.Net(prototxt, caffe.TEST)
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    singly = [net.forward(data=np.stack([row, row]))["prob"][0].copy() for row in x]
+
+    found = net.forward_all(blobs=["ip"], data=x)
+
+    np.testing.assert_allclose(found["prob"], singly, rtol=1e-5)
+    weight, bias = (blob.data for blob in net.params["ip"])
+    np.testing.assert_allclose(found["ip"], x @ weight.T + bias, rtol=1e-5)
+
+
+def test_any_number_of_items_runs_forwards_and_backwards(prototxt: str) -> None:
+    net = caffe.Net(prototxt, caffe.TEST)
+    rng = np.random.default_rng(0)
+    x, diff = rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
+
+    data, diffs = net.forward_backward_all(diffs=["ip"], data=x, prob=diff)
+
+    prob = data["prob"]
+    below = prob * (diff - (prob * diff).sum(1, keepdims=True))
+    np.testing.assert_allclose(diffs["ip"], below, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        diffs["data"], below @ net.params["ip"][0].data, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_blobs_outlive_their_net(prototxt: str) -> None:
+    net = caffe.Net(prototxt, caffe.TEST)
+    net.forward(data=np.ones((2, 3)))
+    prob, weight = net.blobs["prob"], net.params["ip"][0]
+    before = prob.data.copy()
+
+    del net
+    gc.collect()
+
+    np.testing.assert_array_equal(prob.data, before)
+    assert weight.data.shape == weight.diff.shape == (4, 3)
+
+
+CONVNET = """
+force_backward: true
+layer { name: "data" type: "Input" top: "data"
+        input_param { shape { dim: 1 dim: 2 dim: 6 dim: 5 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+        convolution_param { num_output: 3 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "tanh" type: "TanH" bottom: "conv" top: "conv" }
+"""
+DENSE = """
+layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"
+        inner_product_param { num_output: 4 weight_filler { type: "xavier" } } }
+"""
+SLIDING = """
+layer { name: "fc_conv" type: "Convolution" bottom: "conv" top: "fc_conv"
+        convolution_param { num_output: 4 kernel_h: 4 kernel_w: 3 } }
+"""
+
+
+def convnet(tmp_path: Path, name: str, head: str) -> caffe.Net:
+    path = tmp_path / f"{name}.prototxt"
+    path.write_text(CONVNET + head)
+    return caffe.Net(path, caffe.TEST)
+
+
+def test_a_classifier_becomes_fully_convolutional(tmp_path: Path) -> None:
+    dense = convnet(tmp_path, "dense", DENSE)
+    dense.save(str(tmp_path / "dense.caffemodel"))
+    sliding = convnet(tmp_path, "sliding", SLIDING)
+    sliding.copy_from(str(tmp_path / "dense.caffemodel"))
+    for ours, theirs in zip(sliding.params["fc_conv"], dense.params["fc"], strict=True):
+        ours.data.flat = theirs.data.flat  # type: ignore[misc]  # scripts do, and numpy lets them
+    image = np.random.default_rng(0).normal(size=(1, 2, 8, 9)).astype(np.float32)
+
+    sliding.blobs["data"].reshape(*image.shape)
+    found = sliding.forward(data=image)["fc_conv"]
+
+    assert found.shape == (1, 4, 3, 5)
+    for y in range(3):
+        for x in range(5):
+            window = image[:, :, y : y + 6, x : x + 5]
+            expected = dense.forward(data=window)["fc"]
+            np.testing.assert_allclose(found[:, :, y, x], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_climbs_the_gradient_of_a_unit(tmp_path: Path) -> None:
+    net = convnet(tmp_path, "dense", DENSE)
+    image = net.blobs["data"]
+    image.data[...] = np.random.default_rng(0).normal(size=image.shape)
+    scores = []
+    for _ in range(5):
+        scores.append(float(net.forward(end="fc")["fc"][0, 2]))
+        net.blobs["fc"].diff[...] = 0
+        net.blobs["fc"].diff[0, 2] = 1
+        image.data[...] += 0.1 * net.backward(start="fc")["data"]
+
+    assert scores == sorted(scores)
+    assert scores[-1] > scores[0] + 0.1
+
+
+def test_backward_begins_at_any_layer(tmp_path: Path) -> None:
+    net = convnet(tmp_path, "dense", DENSE)
+    net.forward(data=np.random.default_rng(0).normal(size=(1, 2, 6, 5)))
+    net.blobs["conv"].diff[...] = 0
+    net.blobs["conv"].diff[0, 1, 2, 0] = 1
+
+    diff = net.backward(start="conv")["data"]
+
+    expected = np.zeros((2, 6, 5))
+    expected[:, 2:5, :3] = net.params["conv"][0].data[1]
+    np.testing.assert_allclose(diff[0], expected, rtol=1e-5)
+
+
+def test_an_input_that_does_not_fit_names_the_layer(tmp_path: Path) -> None:
+    net = convnet(tmp_path, "dense", DENSE)
+    net.blobs["data"].reshape(1, 2, 9, 9)
+
+    with pytest.raises(RuntimeError, match=r"layer 'fc' \(InnerProduct\)"):
+        net.forward()
+    with pytest.raises(RuntimeError, match=r"layer 'fc' \(InnerProduct\)"):
+        net.reshape()
+    net.blobs["data"].reshape(1, 2, 6, 5)
+    assert net.forward()["fc"].shape == (1, 4)
+    with pytest.raises(ValueError, match="sizes are 0 or more"):
+        net.blobs["data"].reshape(-1, 2)
+
+
 def test_mistakes_are_exceptions(prototxt: str, tmp_path: Path) -> None:
     net = caffe.Net(prototxt, caffe.TEST)
     with pytest.raises(ValueError, match=r"no layer 'pro'; did you mean 'prob'"):
@@ -126,6 +323,10 @@ def test_mistakes_are_exceptions(prototxt: str, tmp_path: Path) -> None:
         net.forward(dat=np.zeros((2, 3)))
     with pytest.raises(ValueError, match=r"shape \(7, 3\), but its batch size is \(2,\)"):
         net.forward(data=np.zeros((7, 3)))
+    with pytest.raises(KeyError, match="no blob 'ipp'; did you mean 'ip'"):
+        net.forward(blobs=["ipp"])
+    with pytest.raises(IndexError):
+        net._forward(0, 3)
     with pytest.raises(ParseError, match=r"missing\.prototxt"):
         caffe.Net(str(tmp_path / "missing.prototxt"), caffe.TEST)
     (tmp_path / "wrong.prototxt").write_text(
@@ -133,72 +334,6 @@ def test_mistakes_are_exceptions(prototxt: str, tmp_path: Path) -> None:
     )
     with pytest.raises(NetError, match="Unknown bottom blob 'y'"):
         caffe.Net(str(tmp_path / "wrong.prototxt"), caffe.TEST)
-
-
-MEMORY = """
-layer { name: "in" type: "MemoryData" top: "data" top: "label"
-        memory_data_param { batch_size: 2 channels: 3 height: 4 width: 5 } }
-"""
-Floats = NDArray[np.float32]
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> caffe.Net:
-    path = tmp_path / "memory.prototxt"
-    path.write_text(MEMORY)
-    return caffe.Net(str(path), caffe.TEST)
-
-
-def rows(count: int) -> Floats:
-    return np.arange(count * 60, dtype=np.float32).reshape(count, 3, 4, 5)
-
-
-@pytest.mark.parametrize("shape", [(4,), (4, 1, 1, 1)], ids=["1 axis", "4 axes"])
-def test_input_arrays_are_handed_out_and_may_change(
-    memory: caffe.Net, shape: tuple[int, ...]
-) -> None:
-    data, labels = rows(4), np.arange(4, dtype=np.float32).reshape(shape)
-    memory.set_input_arrays(data, labels)
-
-    for first in (0, 2, 0):
-        memory.forward()
-        np.testing.assert_array_equal(memory.blobs["data"].data, rows(4)[first : first + 2])
-        assert memory.blobs["label"].data.tolist() == [first, first + 1]
-    assert (data == rows(4)).all()
-    data[2:] = 7
-    memory.forward()
-    assert (memory.blobs["data"].data == 7).all()
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        (lambda x, y: (x.tolist(), y), "data must be a numpy array; it is a list"),
-        (lambda x, y: (x.astype(np.float64), y), "data must be float32; they are float64"),
-        (lambda x, y: (x, y.astype(int)), "labels must be float32; they are int64"),
-        (lambda x, y: (x[..., ::-1], y), "data must be C contiguous"),
-        (lambda x, y: (x.reshape(4, 60), y), r"data must be of shape \(n, 3, 4, 5\); .* \(4, 60\)"),
-        (lambda x, y: (x.reshape(4, 3, 5, 4), y), r"data must be .* of \(4, 3, 5, 4\)"),
-        (lambda x, y: (x, y.reshape(4, 1)), r"labels must be of shape \(n, 1, 1, 1\)"),
-        (lambda x, y: (x, y[:2]), "labels of shape .2,. for 4 rows of data"),
-        (lambda x, y: (x[:3], y[:3]), "3 rows; a multiple of batch_size, which is 2"),
-    ],
-    ids=["list", "double", "int", "strides", "axes", "size", "label axes", "labels", "multiple"],
-)
-def test_other_input_arrays_are_refused(
-    memory: caffe.Net, change: Callable[[Floats, Floats], tuple[Floats, Floats]], text: str
-) -> None:
-    with pytest.raises(DataError, match=text):
-        memory.set_input_arrays(*change(rows(4), np.zeros(4, np.float32)))
-
-
-def test_input_arrays_are_for_memory_data_as_the_first_layer(
-    memory: caffe.Net, prototxt: str
-) -> None:
-    with pytest.raises(DataError, match="nothing to read"):
-        memory.forward()
-    with pytest.raises(DataError, match="first layer is a MemoryData layer; it is of type Input"):
-        caffe.Net(prototxt, caffe.TEST).set_input_arrays(rows(2), np.zeros(2, np.float32))
 
 
 def test_a_python_layer_is_seen_as_the_object_of_its_class(user_folder: Path) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from caffepy.solver.divergence import diagnose, moment
+from caffepy.solver.divergence import diagnose, last_good, moment
 from caffepy.solver.solver import Solver
 from tests.net.nets import net_of
 from tests.solver.tiny import write_training
@@ -75,3 +75,8 @@ def test_runs_the_same_batch_from_the_same_state_of_an_lstm() -> None:
     net(x=torch.full((4, 3, 2), float("nan")), cont=torch.ones(4, 3))
 
     assert "each blob was finite" in diagnose(net, before, 1, 5)
+
+
+def test_tells_where_to_go_on_from() -> None:
+    assert last_good(0) == "the last snapshot is that of iteration 0"
+    assert last_good(None) == "no snapshot was written"

@@ -4,7 +4,14 @@ import pytest
 from google.protobuf import text_format
 
 from caffepy.proto import SolverParameter
-from caffepy.solver.lr_policy import POLICIES, next_step
+from caffepy.solver.lr_policy import (
+    POLICIES,
+    is_rising,
+    learning_rate,
+    momentum,
+    next_step,
+    weight_decay,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +25,12 @@ from caffepy.solver.lr_policy import POLICIES, next_step
         ("poly", "power: 0.5 max_iter: 4", {0: 0.5, 3: 0.25}),
         ("sigmoid", "gamma: -0.5 stepsize: 4", {4: 0.25, 0: 0.5 / (1 + math.exp(-2))}),
         ("sigmoid", "gamma: 9 stepsize: 100000", {0: 0.0, 200000: 0.5}),
+        ("poly", "power: 2 max_iter: 8 min_lr: 0.25", {0: 0.5, 4: 0.3125, 8: 0.25}),
+        (
+            "multifixed",
+            "stagelr: 4 stagelr: 2 stagelr: 1 stageiter: 3 stageiter: 5 stageiter: 6",
+            {0: 4, 3: 4, 4: 2, 5: 2, 6: 1, 7: 1, 100: 1},
+        ),
     ],
 )
 def test_rate(policy: str, settings: str, expected: dict[int, float]) -> None:
@@ -28,9 +41,74 @@ def test_rate(policy: str, settings: str, expected: dict[int, float]) -> None:
     assert rates == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-def test_multistep_rate_counts_the_steps_passed() -> None:
+@pytest.mark.parametrize("policy", ["multistep", "plateau"])
+def test_these_rates_count_the_steps_made(policy: str) -> None:
     param = SolverParameter(base_lr=0.5, gamma=0.25)
-    assert [POLICIES["multistep"](param, 1, step) for step in (0, 1, 2)] == [0.5, 0.125, 0.03125]
+    assert [POLICIES[policy](param, 1, step) for step in (0, 1, 2)] == [0.5, 0.125, 0.03125]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param("min_lr: 0.125", [0.5, 0.25, 0.125, 0.125, 0.125], id="min_lr"),
+        pytest.param("rampup_interval: 2", [0, 0.125, 0.125, 0.0625, 0.03125], id="rampup"),
+        pytest.param(
+            "rampup_interval: 4 rampup_lr: 0.1",
+            [0.1, 0.1 + 0.4 / 16, 0.1 + 0.4 / 4, 0.1 + 0.4 * 9 / 16, 0.03125],
+            id="rampup from a rate",
+        ),
+        pytest.param("warmup_iter: 2", [0, 0.25, 0.125, 0.0625, 0.03125], id="warmup"),
+        pytest.param(
+            "warmup_iter: 4 warmup_start_lr: 0.1", [0.1, 0.2, 0.3, 0.4, 0.03125], id="from a rate"
+        ),
+        pytest.param(
+            "warmup_iter: 2 min_lr: 0.07", [0, 0.25, 0.125, 0.07, 0.07], id="min_lr is the policy's"
+        ),
+    ],
+)
+def test_a_rise_comes_before_the_policy(settings: str, expected: list[float]) -> None:
+    text = f"base_lr: 0.5 lr_policy: 'exp' gamma: 0.5 {settings}"
+    param = text_format.Parse(text, SolverParameter())
+
+    rates = [learning_rate(param, iteration, 0) for iteration in range(5)]
+
+    assert rates == pytest.approx(expected)
+    rising = max(param.rampup_interval, param.warmup_iter)
+    assert [is_rising(param, iteration) for iteration in range(5)] == [i < rising for i in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param("momentum: 0.5", [0.5, 0.5, 0.5], id="fixed"),
+        pytest.param(
+            "momentum: 0.5 momentum_policy: 'poly' max_momentum: 0.9", [0.5, 0.7, 0.9], id="poly"
+        ),
+        pytest.param(
+            "momentum: 0.5 momentum_policy: 'poly' momentum_power: 2",
+            [0.5, 0.5 + 0.49 / 4, 0.99],
+            id="poly with a power",
+        ),
+        pytest.param("momentum_policy: 'opt' max_momentum: 0.75", [0.75, 0.75, 0.36], id="opt"),
+    ],
+)
+def test_momentum(settings: str, expected: list[float]) -> None:
+    param = text_format.Parse(f"max_iter: 8 {settings}", SolverParameter())
+    rates = {0: 0.01, 4: 0.04, 8: 0.64}  # 1 - sqrt(0.64) / 2 is 0.6
+
+    values = [momentum(param, iteration, rate) for iteration, rate in rates.items()]
+
+    assert values == pytest.approx(expected)
+
+
+def test_weight_decay() -> None:
+    text = "max_iter: 8 weight_decay: 0.1 max_weight_decay: 0.5 weight_decay_power: 0.5"
+    param = text_format.Parse(text, SolverParameter())
+    assert [weight_decay(param, iteration) for iteration in (0, 2, 8)] == pytest.approx([0.1] * 3)
+
+    param.weight_decay_policy = "poly"
+    expected = [0.1, 0.3, 0.5]
+    assert [weight_decay(param, iteration) for iteration in (0, 2, 8)] == pytest.approx(expected)
 
 
 def test_multistep_passes_at_most_one_stepvalue_at_a_time() -> None:

@@ -32,6 +32,13 @@ def test_lines_of_a_display() -> None:
         "Iteration 200 (200 iter/s, 0.5s/100 iters), loss = 0.345679"
     )
     assert report.rate(200, 0.00992565) == "Iteration 200, lr = 0.00992565"
+    assert report.rate(2, 0.5, ("m", 0.9), ("wd", 5e-4)) == (
+        "Iteration 2, lr = 0.5, m = 0.9, wd = 0.0005"
+    )
+    assert report.plateau_step(7, 2) == "Plateau Status: Iteration 7, step = 2"
+    assert report.plateau_best(7, 0.3456789) == (
+        "Plateau Status: Iteration 7, current minimum_loss = 0.345679"
+    )
     assert report.final_loss(10, 0.8955191) == "Iteration 10, loss = 0.895519"
     assert report.multistep(5, 1) == "MultiStep Status: Iteration 5, step = 1"
     assert report.clipping(0.44, 0.3, 0.68181818) == (

@@ -1,12 +1,13 @@
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from caffepy.errors import SnapshotError, SolverError
+from caffepy.errors import SnapshotError
 from caffepy.graph.solver_nets import read_solver
 from caffepy.proto import SolverParameter
-from caffepy.solver.setup import complete, sow, weight_files
+from caffepy.solver.setup import check_format, complete, sow, weight_files
 from caffepy.solver.solver import Solver
 from tests.solver.tiny import bodies, listen, write_training
 
@@ -30,10 +31,49 @@ def test_settings_are_logged_and_completed(caplog: pytest.LogCaptureFixture) -> 
     assert 'snapshot_prefix: "solver"' in settings
 
 
-def test_hdf5_snapshots_are_refused_with_their_place() -> None:
+def test_hdf5_snapshots_take_h5py_which_is_asked_for_before_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     file = read_solver(write_training("snapshot_format: HDF5"))
-    with pytest.raises(SolverError, match=r"solver.prototxt:\d+:\d+: snapshot_format HDF5"):
-        complete(file)
+    net = Solver(file).net
+    monkeypatch.setitem(sys.modules, "h5py", None)
+
+    with pytest.raises(SnapshotError) as caught:
+        check_format(file, net)
+
+    place = str(file.position.at("snapshot_format"))
+    assert str(caught.value) == (
+        f"{place}: snapshot_format HDF5: HDF5 files take h5py, which is not installed: "
+        "pip install caffepy[hdf5]"
+    )
+
+
+def test_names_with_slashes_are_told_of_in_hdf5(caplog: pytest.LogCaptureFixture) -> None:
+    path = write_training("snapshot_format: HDF5")
+    Path("net.prototxt").write_text(Path("net.prototxt").read_text().replace('"ip"', '"3a/1x1"'))
+
+    Solver(path)
+
+    (line,) = bodies(caplog)
+    assert line.endswith(
+        "caffepy reads layers with a slash in their name from HDF5, such as '3a/1x1'; Caffe passes "
+        "over them"
+    )
+
+
+def test_names_that_hdf5_cannot_have_are_refused_before_training() -> None:
+    path = write_training("snapshot_format: HDF5")
+    Path("net.prototxt").write_text(Path("net.prototxt").read_text().replace('"drop"', '"ip/0"'))
+
+    with pytest.raises(SnapshotError, match=r"layer 'ip/0': its name cannot be written"):
+        Solver(path)
+
+
+def test_what_a_killed_process_left_is_cleared_away() -> None:
+    Path(".tiny_iter_3.caffemodel.1234567.tmp").touch()
+    complete(read_solver(write_training("snapshot: 2")))
+
+    assert list(Path().glob(".*")) == []
 
 
 @pytest.mark.parametrize("when", ["snapshot: 4", "snapshot_after_train: true"])
@@ -77,6 +117,27 @@ def test_weights_are_files_and_comma_lists(
     weights: str | Path | list[str | Path], files: list[str]
 ) -> None:
     assert weight_files(weights) == files
+
+
+@pytest.mark.parametrize(
+    "weights", ['"a.h5,b"', '"a.h5" weights: "b"', '"b,a.h5"', '"b" weights: "a.h5"']
+)
+def test_lists_of_weights_may_be_of_both_formats(weights: str) -> None:
+    """The last file that has a layer counts, and it is tested as it is trained."""
+    for name, settings in (
+        ("a.h5", "random_seed: 6 snapshot_format: HDF5"),
+        ("b", "random_seed: 7"),
+    ):
+        Solver(write_training(settings)).snapshot()
+        next(Path().glob("tiny_iter_0.caffemodel*")).rename(name)
+    last = 7 if weights.endswith('b"') else 6
+    expected = Solver(write_training(f"random_seed: {last}"))
+
+    solver = Solver(write_training(f"weights: {weights} test_iter: 2 test_interval: 4"))
+
+    for net in (solver.net, *solver.test_nets):
+        for ours, theirs in zip(net.learnable, expected.net.learnable, strict=True):
+            assert torch.equal(ours.param, theirs.param)
 
 
 def test_nets_are_made_finetuned_and_shared_in_caffes_order(

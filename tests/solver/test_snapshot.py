@@ -1,3 +1,5 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -5,27 +7,25 @@ import numpy as np
 import pytest
 import torch
 
-from caffepy.errors import ParseError, SnapshotError, WeightsError
-from caffepy.net.place import place_of
+from caffepy.errors import ParseError, SnapshotError
+from caffepy.net.weights_hdf5 import hdf5_weights
 from caffepy.proto import NetParameter, SolverParameter, SolverState
 from caffepy.proto.arrays import to_array
 from caffepy.proto.files import read_binary, write_binary
-from caffepy.solver.snapshot import check_writable, read_state, snapshot_prefix
+from caffepy.solver.snapshot import (
+    check_writable,
+    find_weights,
+    read_header,
+    read_state,
+    snapshot_prefix,
+)
 from caffepy.solver.solver import Solver
-from tests.solver.tiny import blobs, bodies, listen, write_training
+from tests.solver.tiny import blobs, bodies, listen, trained, write_training
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def trained(count: int = 3) -> Solver:
-    """A solver with a snapshot after `count` updates."""
-    solver = Solver(write_training())
-    solver.step(count)
-    solver.snapshot()
-    return solver
 
 
 @pytest.mark.parametrize(
@@ -135,172 +135,150 @@ def test_weights_that_were_written_over_are_refused() -> None:
         solver.restore("tiny_iter_3.solverstate")
 
 
+def test_the_one_that_fits_is_taken_of_two_files_of_the_same_name() -> None:
+    first = trained(3)
+    Path("moved").mkdir()
+    Path("tiny_iter_3.solverstate").rename("moved/tiny_iter_3.solverstate")
+    Path("moved/tiny_iter_3.caffemodel").write_bytes(b"of another training")
+
+    resumed = Solver("solver.prototxt", snapshot="moved/tiny_iter_3.solverstate")
+
+    assert all(map(torch.equal, blobs(first), blobs(resumed)))
+
+
 @pytest.mark.parametrize(
     ("state", "text"),
     [
-        ("tiny_iter_3.caffemodel", "is no .solverstate"),
-        ("bare.solverstate", "is no .solverstate"),
-        ("hdf5.solverstate", "snapshots in HDF5 cannot be read yet"),
+        ("tiny_iter_3.caffemodel", "tiny_iter_3.caffemodel is no .solverstate: it names neither"),
+        ("renamed.solverstate", "no .solverstate: it names neither|no field of SolverState"),
+        ("bare.solverstate", "bare.solverstate is no .solverstate: it names neither"),
+        ("weights.h5", "weights.h5 is no .solverstate: it names neither"),
+        ("odd.h5", "odd.h5 is no .solverstate.h5: "),
+        ("broken.h5", "broken.h5 cannot be read as an HDF5 file"),
+        ("cut.h5", "cut.h5 cannot be read as an HDF5 file: .*truncated"),
+        ("cut.solverstate", r"cut.solverstate: \d+ bytes that are cut short|cut.solverstate: no binary"),
+        ("empty", "empty: "),
+        ("zeros", "zeros: |zeros is no .solverstate"),
+        ("text", "text: "),
+        ("gone", "cannot read gone"),
     ],
-)
-def test_other_files_are_no_states(state: str, text: str) -> None:
-    trained(3)
+)  # fmt: skip
+@pytest.mark.parametrize("read", [read_state, read_header])
+def test_other_files_are_no_states(
+    read: Callable[[str], SolverState], state: str, text: str
+) -> None:
+    whole = trained(3)
     write_binary("bare.solverstate", SolverState(current_step=1))
-    Path("hdf5.solverstate").write_bytes(b"\x89HDF\r\n\x1a\n and more")
-    with pytest.raises(SnapshotError, match=text):
-        read_state(state)
+    Path("renamed.solverstate").write_bytes(Path("tiny_iter_3.caffemodel").read_bytes())
+    Path("weights.h5").write_bytes(hdf5_weights(whole.net, "weights.h5"))
+    Path("broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n and more")
+    Path("cut.h5").write_bytes(Path("rows.h5").read_bytes()[:-9])
+    with h5py.File("odd.h5", "w") as file:
+        file["iter"] = file["learned_net"] = 3.5
+    Path("cut.solverstate").write_bytes(Path("tiny_iter_3.solverstate").read_bytes()[:-9])
+    Path("empty").touch()
+    Path("zeros").write_bytes(bytes(200))
+    Path("text").write_text("iter: 3\n")
+
+    with pytest.raises((ParseError, SnapshotError), match=text):
+        read(state)
 
 
-def test_a_missing_state_is_named() -> None:
-    with pytest.raises(ParseError, match=r"cannot read gone.solverstate"):
-        read_state("gone.solverstate")
+@pytest.mark.parametrize("settings", ["", "snapshot_format: HDF5"], ids=["binary", "HDF5"])
+def test_a_header_is_the_state_without_its_history(settings: str) -> None:
+    trained(3, settings)
+    (path,) = Path().glob("*.solverstate*")
+    whole, header = read_state(path), read_header(path)
+    assert len(whole.history) == 2
+    whole.ClearField("history")
+    whole.ClearField("current_step")
+    header.ClearField("current_step")
+    assert header == whole
 
 
-def test_a_history_of_another_length_is_refused() -> None:
-    solver = trained(3)
-    state = read_state("tiny_iter_3.solverstate")
-    del state.history[1]
-    write_binary("short.solverstate", state)
-    with pytest.raises(
-        SnapshotError, match=r"Incorrect length of history blobs\. It holds 1, .* 2"
-    ):
-        solver.restore("short.solverstate")
+def written() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path().glob("tiny_iter_*")}
 
 
-def test_the_state_of_another_net_is_refused() -> None:
-    trained(3)
-    path = write_training()
-    wider = Path("net.prototxt").read_text().replace("num_output: 3", "num_output: 4")
-    Path("net.prototxt").write_text(wider)
-    with pytest.raises(SnapshotError, match=r"blob 0 of layer 'ip' has shape \(3, 5\).*\(4, 5\)"):
-        Solver(path, snapshot="tiny_iter_3.solverstate")
-
-
-def test_weights_of_another_net_are_refused() -> None:
-    solver = trained(3)
-    state = read_state("tiny_iter_3.solverstate")
-    state.ClearField("run")
-    write_binary("tiny_iter_3.solverstate", state)
-    weights = read_binary("tiny_iter_3.caffemodel", NetParameter)
-    weights.layer[2].name = "other"
-    write_binary("tiny_iter_3.caffemodel", weights)
-    with pytest.raises(WeightsError, match=r"tiny_iter_3\.caffemodel"):
-        solver.restore("tiny_iter_3.solverstate")
-
-
-def test_a_state_of_caffe_goes_on_with_the_data_from_its_start() -> None:
-    first = trained(3)
-    state = read_state("tiny_iter_3.solverstate")
-    state.ClearField("run")
-    for stored in state.history:  # as Caffe wrote them when all blobs had four axes
-        dims = [1] * (4 - len(stored.shape.dim)) + list(stored.shape.dim)
-        stored.num, stored.channels, stored.height, stored.width = dims
-        stored.ClearField("shape")
-    write_binary("tiny_iter_3.solverstate", state)
-
-    resumed = Solver("solver.prototxt", snapshot="tiny_iter_3.solverstate")
-
-    assert resumed.iter == 3
-    assert resumed.net.positions() == {"data": 0}
-    assert all(map(torch.equal, blobs(first), blobs(resumed)))
-    assert all(map(torch.equal, first.updater.history, resumed.updater.history))
-
-
-def test_a_state_of_other_test_nets_says_that_test_data_starts_over(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    trained(3)
-    Solver(write_training("test_iter: 1 test_interval: 2"), snapshot="tiny_iter_3.solverstate")
-    assert bodies(caplog) == ["The snapshot is of 0 test nets: test data starts over"]
-
-
-RESUMED = """
-average_loss: 3 display: 1 iter_size: 2 lr_policy: "multistep" gamma: 0.5 stepvalue: 2 stepvalue: 5
-test_iter: 2 test_interval: 3 max_iter: 9
-"""
-
-
-@pytest.mark.parametrize("seed", [5, -1], ids=["random_seed", "seed drawn"])
-@pytest.mark.parametrize("at", [3, 5])
-def test_a_resumed_run_is_the_run_it_would_have_been(
-    at: int, seed: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_hdf5_has_caffes_names_and_lines(caplog: pytest.LogCaptureFixture) -> None:
     listen(caplog)
-    path = write_training(f"{RESUMED} snapshot: {at} random_seed: {seed}")
-    whole = Solver(path)
-    whole.solve()
-    lines = bodies(caplog)
-    begin = lines.index(
-        f"Snapshotting solver state to binary proto file tiny_iter_{at}.solverstate"
-    )
+    trained(3, "snapshot_format: HDF5")
 
-    resumed = Solver(path, snapshot=f"tiny_iter_{at}.solverstate")
-    resuming = bodies(caplog)
-    resumed.solve()
-
-    assert resuming[-2:] == [
-        f"Resuming from tiny_iter_{at}.solverstate",
-        "SGDSolver: restoring history",
+    assert bodies(caplog)[-2:] == [
+        "Snapshotting to HDF5 file tiny_iter_3.caffemodel.h5",
+        "Snapshotting solver state to HDF5 file tiny_iter_3.solverstate.h5",
     ]
-    assert bodies(caplog)[2:] == lines[begin + 1 :]
-    assert all(map(torch.equal, blobs(whole), blobs(resumed)))
-    assert all(map(torch.equal, whole.updater.history, resumed.updater.history))
-    assert whole.net.positions() == resumed.net.positions()
-    assert whole.test_nets[0].positions() == resumed.test_nets[0].positions()
+    assert set(written()) == {"tiny_iter_3.caffemodel.h5", "tiny_iter_3.solverstate.h5"}
+    assert read_state("tiny_iter_3.solverstate.h5").learned_net == "tiny_iter_3.caffemodel.h5"
 
 
-RECURRENT = """
-name: "recurrent"
-layer { name: "data" type: "HDF5Data" top: "x" top: "cont" top: "y" include { phase: TRAIN }
-        hdf5_data_param { source: "steps.txt" batch_size: 4 } }
-layer { name: "data" type: "HDF5Data" top: "x" top: "cont" top: "y" include { phase: TEST }
-        hdf5_data_param { source: "steps.txt" batch_size: 3 } }
-layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "h"
-        recurrent_param { num_output: 5 weight_filler { type: "uniform" min: -0.5 max: 0.5 } } }
-layer { name: "rnn" type: "RNN" bottom: "h" bottom: "cont" top: "o"
-        recurrent_param { num_output: 2 weight_filler { type: "uniform" min: -0.5 max: 0.5 } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "o" bottom: "y" top: "loss"
-        softmax_param { axis: 2 } }
-"""
+@pytest.mark.parametrize("name", ["tiny_iter_3.caffemodel", "tiny_iter_3.solverstate"])
+def test_a_pair_that_cannot_be_written_leaves_no_half_of_it(name: str) -> None:
+    """The folder in the place of a file stands for whatever a disk can refuse."""
+    solver = Solver(write_training())
+    solver.step(3)
+    Path(f".{name}.{os.getpid()}.tmp").mkdir()
+
+    with pytest.raises(SnapshotError, match=f"cannot write {name}: Is a directory"):
+        solver.snapshot()
+
+    assert written() == {}
 
 
-def write_recurrent(settings: str) -> Path:
-    """A training on 22 steps of 3 streams, sequences of which run on from batch to batch."""
-    path = write_training(settings)
-    rng = np.random.default_rng(1)
-    with h5py.File("steps.h5", "w") as file:
-        file["x"] = rng.normal(size=(22, 3, 4)).astype(np.float32)
-        file["cont"] = (rng.random((22, 3)) > 0.1).astype(np.float32)
-        file["y"] = rng.integers(0, 2, (22, 3)).astype(np.float32)
-    Path("steps.txt").write_text("steps.h5\n")
-    Path("net.prototxt").write_text(RECURRENT)
-    return path
+def test_a_pair_that_cannot_be_written_leaves_the_older_one() -> None:
+    trained(3)
+    before = written()
+    solver = Solver(write_training("random_seed: 9"))
+    solver.step(3)
+    Path(f".tiny_iter_3.solverstate.{os.getpid()}.tmp").mkdir()
+
+    with pytest.raises(SnapshotError, match=r"cannot write tiny_iter_3\.solverstate"):
+        solver.snapshot()
+
+    assert written() == before
 
 
-@pytest.mark.parametrize("at", [3, 5])
-def test_what_layers_carry_from_batch_to_batch_is_kept(
-    at: int, caplog: pytest.LogCaptureFixture
+def test_an_older_state_goes_before_its_weights_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped after any step of the exchange, a state on the disk has the weights it names."""
+    trained(3)
+    solver = Solver(write_training("random_seed: 9"))
+    solver.step(3)
+    seen = []
+    unlink, replace = Path.unlink, Path.replace
+
+    def look() -> None:
+        states = Path().glob("tiny_iter_3.solverstate")
+        seen.append([find_weights(read_state(path), path).name for path in states])
+
+    def unlinks(path: Path, *, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok=missing_ok)
+        look()
+
+    def replaces(path: Path, target: Path) -> Path:
+        result = replace(path, target)
+        look()
+        return result
+
+    monkeypatch.setattr(Path, "unlink", unlinks)
+    monkeypatch.setattr(Path, "replace", replaces)
+    solver.snapshot()
+
+    assert seen[:3] == [[], [], ["tiny_iter_3.caffemodel"]]
+
+
+def test_an_older_state_of_the_same_weights_stays_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    listen(caplog)
-    path = write_recurrent(f"display: 1 test_iter: 2 test_interval: 2 snapshot: {at}")
-    whole = Solver(path)
-    whole.solve()
-    lines = bodies(caplog)
-    begin = lines.index(
-        f"Snapshotting solver state to binary proto file tiny_iter_{at}.solverstate"
-    )
+    solver = trained(3)
+    removed = []
+    unlink = Path.unlink
 
-    resumed = Solver(path, snapshot=f"tiny_iter_{at}.solverstate")
-    bodies(caplog)
-    resumed.solve()
+    def unlinks(path: Path, *, missing_ok: bool = False) -> None:
+        removed.append(path.name)
+        unlink(path, missing_ok=missing_ok)
 
-    assert bodies(caplog)[2:] == lines[begin + 1 :]
-    assert all(map(torch.equal, blobs(whole), blobs(resumed)))
-    for ours, theirs in ((resumed.net, whole.net), (resumed.test_nets[0], whole.test_nets[0])):
-        state, expected = place_of(ours).states, place_of(theirs).states
-        assert {name: set(buffers) for name, buffers in state.items()} == {
-            "lstm": {"h", "c"},
-            "rnn": {"h"},
-        }
-        for name, buffers in state.items():
-            assert all(torch.equal(buffers[key], expected[name][key]) for key in buffers)
+    monkeypatch.setattr(Path, "unlink", unlinks)
+    solver.snapshot()
+
+    assert "tiny_iter_3.solverstate" not in removed
+    assert find_weights(read_state("tiny_iter_3.solverstate"), "tiny_iter_3.solverstate").name

@@ -1,4 +1,6 @@
+import logging
 import math
+import re
 from pathlib import Path
 
 import h5py
@@ -184,6 +186,70 @@ def test_progress_hears_of_every_update() -> None:
     assert all(math.isfinite(loss) for _, _, loss, _ in heard)
 
 
+def test_a_record_has_every_number_that_is_logged() -> None:
+    settings = "display: 2 max_iter: 2 test_iter: 1 test_interval: 2 test_compute_loss: true"
+    solver = Solver(write_training(settings, drop=""))
+    heard: list[tuple[str, int, list[str]]] = []
+    solver.record = lambda group, iteration, values: heard.append(
+        (group, iteration, [name for name, value in values if math.isfinite(value)])
+    )
+
+    solver.solve()
+
+    assert heard == [
+        ("", 0, ["test_loss"]),
+        ("test", 0, ["accuracy", "loss"]),
+        ("", 0, ["loss"]),
+        ("train", 0, ["loss"]),
+        ("", 0, ["lr"]),
+        ("", 2, ["loss"]),
+        ("", 2, ["test_loss"]),
+        ("test", 2, ["accuracy", "loss"]),
+    ]
+
+
+@pytest.mark.parametrize("output", ["", "accuracy", "loss"])
+def test_plateau_goes_on_after_a_snapshot_as_if_unbroken(
+    output: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    listen(caplog)
+    settings = f"""lr_policy: 'plateau' gamma: 0.5 plateau_winsize: 4 plateau_winsize: 3
+        base_lr: 3 test_iter: 2 test_interval: 2 display: 1 {f"plateau_output: '{output}'" * bool(output)}"""
+    path = write_training(settings)
+    unbroken = Solver(path)
+    unbroken.step(5)
+    unbroken.snapshot()
+    bodies(caplog)
+    unbroken.step(19)
+    expected = [line for line in bodies(caplog) if "Plateau" in line or ", lr = " in line]
+    assert [line for line in expected if "step = 2" in line]
+    assert [line for line in expected if line.endswith(", lr = 0.75")]
+
+    resumed = Solver(path, snapshot="tiny_iter_5.solverstate")
+    bodies(caplog)
+    resumed.step(19)
+
+    got = [line for line in bodies(caplog) if "Plateau" in line or ", lr = " in line]
+    assert got == expected
+    assert all(map(torch.equal, blobs(resumed), blobs(unbroken)))
+
+
+def test_plateau_watches_a_test_by_its_mean(caplog: pytest.LogCaptureFixture) -> None:
+    listen(caplog)
+    settings = "test_iter: 3 test_interval: 2 lr_policy: 'plateau' gamma: 0.5 plateau_winsize: 4"
+    solver = Solver(write_training(f"{settings} plateau_output: 'accuracy' display: 1"))
+    solver.step(9)
+
+    least, shown = math.inf, {}
+    for line in bodies(caplog):
+        if "accuracy = " in line:
+            least = min(least, -float(line.split("accuracy = ")[1]))
+        elif "current minimum_loss" in line:
+            shown[float(line.split(" = ")[1])] = least
+    assert shown
+    assert list(shown) == pytest.approx(list(shown.values()), rel=1e-5)
+
+
 def ask_at(solver: Solver, iteration: int, *actions: Action) -> None:
     """Let these be asked of the solver after so many updates."""
 
@@ -255,13 +321,56 @@ def test_a_loss_that_is_no_number_stops_training_and_is_traced(iter_size: int) -
     assert not list(Path().glob("tiny_iter*"))
 
 
+def test_asked_to_it_trains_on_as_caffe_does(caplog: pytest.LogCaptureFixture) -> None:
+    listen(caplog)
+    path = write_training("base_lr: 1e30 snapshot_after_train: true display: 1")
+    solver = Solver(path, on_nan="continue")
+
+    solver.solve()
+
+    warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(warned) == 1
+    assert re.fullmatch(
+        r"iteration \d: the loss is -?(nan|inf), and training goes on, as it was asked to",
+        warned[0],
+    )
+    assert solver.iter == 8
+    assert not torch.isfinite(blobs(solver)[0]).all()
+    assert Path("tiny_iter_8.caffemodel").exists()
+
+
+@pytest.mark.parametrize("iter_size", [1, 2])
+def test_debug_info_shows_the_layers_of_displays_and_tests(
+    iter_size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="caffepy")
+    settings = f"display: 2 max_iter: 3 iter_size: {iter_size} test_iter: 2 test_interval: 3"
+    quiet = Solver(write_training(f"{settings}"))
+    quiet.solve()
+    assert not [m for m in caplog.messages if m.startswith("    [")]
+    shown = Solver(write_training(f"{settings} debug_info: true"))
+    shown.solve()
+
+    heads = [m[5:].split("]")[0] for m in caplog.messages if m.startswith("    [")]
+    train = ["Forward"] * 7 + ["Backward"] * 4
+    # Tests at 0 and 3, of 2 batches each; displays at 0 and 2.
+    test = ["Forward"] * 12
+    one = train * iter_size + ["Update"] * 2
+    assert heads == test * 2 + one + one + test * 2
+    assert all(map(torch.equal, blobs(quiet), blobs(shown)))
+
+
 def test_data_that_is_no_number_is_traced_to_its_batch() -> None:
-    path = write_training(shuffle=False, drop="")
+    path = write_training("snapshot: 1", shuffle=False, drop="")
     with h5py.File("rows.h5", "a") as file:
         data = file["data"]
         assert isinstance(data, h5py.Dataset)
         data[9, 1] = np.inf
-    with pytest.raises(SolverError, match=r"iteration 2: .*'data' is not finite as it is read"):
+    text = (
+        r"iteration 2: .*'data' is not finite as it is read: .*; "
+        r"the last snapshot is that of iteration 2$"
+    )
+    with pytest.raises(SolverError, match=text):
         Solver(path).solve()
 
 

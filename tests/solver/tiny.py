@@ -71,6 +71,14 @@ def write_training(settings: str = "", *, shuffle: bool = True, drop: str = DROP
     return path
 
 
+def trained(count: int = 3, settings: str = "") -> Solver:
+    """A solver with a snapshot after `count` updates."""
+    solver = Solver(write_training(settings))
+    solver.step(count)
+    solver.snapshot()
+    return solver
+
+
 def blobs(solver: Solver) -> list[Tensor]:
     """Copies of what the net has learned."""
     return [entry.param.detach().clone() for entry in solver.net.learnable]

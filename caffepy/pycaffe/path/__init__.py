@@ -1,0 +1,1 @@
+"""A folder for sys.path, by which processes that begin anew find `caffe`."""

@@ -1,0 +1,22 @@
+import torch
+
+from caffepy.blob import ParameterBlob
+from caffepy.layers.layer import build
+from caffepy.proto import InnerProductParameter, LayerParameter
+from caffepy.pycaffe.layer_view import LayerView, seen
+
+
+def test_a_layer_shows_its_type_its_blobs_and_its_message() -> None:
+    param = LayerParameter(
+        name="ip",
+        type="InnerProduct",
+        bottom=["x"],
+        inner_product_param=InnerProductParameter(num_output=2),
+    )
+    blobs = [ParameterBlob(torch.nn.Parameter(torch.zeros(2, 3)), (2, 3))]
+
+    view = seen(build(param, (4, 3)), blobs)
+
+    assert isinstance(view, LayerView)
+    assert (view.type, view.blobs) == ("InnerProduct", blobs)
+    assert view.layer_param.inner_product_param.num_output == 2

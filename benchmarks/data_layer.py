@@ -32,10 +32,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
-from caffepy.data.convert import Options, convert
-from caffepy.data.database import open_database
+from caffepy.cli.main import main as caffepy
 from caffepy.data.lmdb import LMDB
-from caffepy.data.mean import compute_mean, write_mean
 from caffepy.data.transform import read_mean
 from caffepy.layers import data as data
 from caffepy.layers.layer import Source, build_source
@@ -98,10 +96,12 @@ def make_databases(folder: Path, photos: Path | None) -> None:
     lines = [f"{names[number % len(names)]} {number}\n" for number in range(IMAGES)]
     (folder / "list.txt").write_text("".join(lines))
     for kind, encode in KINDS.items():
-        options = Options(size=(SIDE, SIDE), encode=encode)
-        convert(f"{photos}/", folder / "list.txt", folder / kind, options)
-    mean = compute_mean(open_database(folder / "raw"), lambda _done, _total: None)
-    write_mean(mean, folder / "mean.binaryproto")
+        flags = ["--resize-height", f"{SIDE}", "--resize-width", f"{SIDE}"]
+        flags += [] if encode is None else ["--encode-type", encode]
+        caffepy(
+            ["convert_imageset", *flags, f"{photos}/", f"{folder}/list.txt", f"{folder}/{kind}"]
+        )
+    caffepy(["compute_image_mean", f"{folder}/raw", f"{folder}/mean.binaryproto"])
 
 
 def ours(folder: Path, kind: str, training: bool, workers: int) -> Iterator[Tensor]:

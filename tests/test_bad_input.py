@@ -250,7 +250,7 @@ def with_a_label_too_large(path: Path) -> None:
         pytest.param(without_records, ["db: an empty database"], id="no records"),
         pytest.param(cut_short, ["db: cut short: data.mdb has"], id="truncated"),
         pytest.param(
-            of_zero_bytes, ["net.prototxt:2:1: db: cannot be opened as an"], id="zero bytes"
+            of_zero_bytes, ["net.prototxt:2:1: db: cut short: data.mdb is empty"], id="zero bytes"
         ),
         pytest.param(of_other_bytes, ["net.prototxt:2:1: db: cannot be opened as an"], id="bytes"),
         pytest.param(of_other_messages, ["db: record '00': not a Datum message"], id="no Datum"),

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from caffepy.data.mean import check_target
+    from caffepy.data.folder import check_target
     from caffepy.pycaffe import Classifier
 
     check_target(args.target)

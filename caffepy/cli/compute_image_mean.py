@@ -5,7 +5,8 @@ import logging
 
 from caffepy.cli.progress import counted
 from caffepy.data.database import BACKENDS, open_database
-from caffepy.data.mean import check_target, compute_mean, write_mean
+from caffepy.data.folder import check_target
+from caffepy.data.mean import compute_mean, write_mean
 
 log = logging.getLogger(__name__)
 

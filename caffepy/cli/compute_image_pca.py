@@ -4,7 +4,7 @@ import argparse
 
 from caffepy.cli.progress import counted
 from caffepy.data.database import BACKENDS, open_database
-from caffepy.data.mean import check_target
+from caffepy.data.folder import check_target
 from caffepy.data.pca import HEADER, compute_pca, write_pca
 
 EPILOG = f"""\

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if settings["mean"] is not None and settings["mean"].ndim == 3:
         settings["mean"] = settings["mean"].mean(axis=(1, 2))
 
-    from caffepy.data.mean import check_target
+    from caffepy.data.folder import check_target
     from caffepy.pycaffe import Detector
 
     check_target(args.target)

@@ -69,7 +69,7 @@ def read_mean_array(path: str) -> "NDArray[np.float32]":
     """The mean in a file: of an .npy, the array as it is; of a binaryproto, (C, H, W).
 
     Raises:
-        ParseError, DataError: it cannot be read, or is no mean.
+        DataError: it cannot be read, or is no mean.
     """
     import numpy as np
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from caffepy.cli.flags import UsageError
 from caffepy.cli.progress import counted
-from caffepy.data.contact_sheet import contact_sheet, write_sheet
+from caffepy.data.contact_sheet import check_sheet, contact_sheet, write_sheet
 from caffepy.data.database import BACKENDS, Database, open_database
 from caffepy.data.folder import Record, find_backend
 from caffepy.data.inspect import Contents, inspect, spread
@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--count is {args.count}, and must be at least 1")
     backend = None if args.backend is None else BACKENDS[args.backend]
     database = open_database(args.database, backend, "--backend")
+    if args.contact_sheet:
+        check_sheet(args.contact_sheet)
     contents, records = look(database, args.count if args.contact_sheet else 0)
     backend = find_backend(args.database)
     facts = as_json(args.database, DataParameter.DB.Name(backend), contents)

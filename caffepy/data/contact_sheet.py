@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from caffepy.data.datum import Planes, decode, parse_datum
-from caffepy.data.folder import Record
+from caffepy.data.folder import Record, check_target
 from caffepy.errors import DataError
 
 CELL = 144  # pixels a side of an image
@@ -75,11 +75,12 @@ def picture(planes: Planes, where: object) -> Image.Image:
 
 
 def stretched(planes: Planes) -> NDArray[np.uint8]:
-    """Numbers spread over the bytes from 0, the smallest, to 255."""
-    low, high = planes.min(), planes.max()
-    span = float(high - low) or 1.0
-    shades: NDArray[np.uint8] = ((planes - low) * (255 / span)).astype(np.uint8)
-    return shades
+    """Numbers spread over the bytes from 0, the smallest, to 255; what is not a number is 0."""
+    numbers = planes.astype(np.float64)
+    known = numbers[np.isfinite(numbers)]
+    low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
+    numbers = np.nan_to_num(numbers, nan=low, posinf=high, neginf=low) - low
+    return (numbers * (255 / ((high - low) or 1))).astype(np.uint8)
 
 
 def fitted(image: Image.Image) -> Image.Image:
@@ -93,9 +94,20 @@ def fitted(image: Image.Image) -> Image.Image:
     return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
 
 
+def check_sheet(path: str | PathLike[str]) -> None:
+    """Raise DataError where no picture can get this name, before the work that goes into it."""
+    check_target(path)
+    Image.init()
+    if Image.EXTENSION.get(Path(path).suffix.lower()) not in Image.SAVE:
+        raise DataError(f"{path}: cannot be written: its name ends with no type of pictures")
+
+
 def write_sheet(sheet: Image.Image, path: str | PathLike[str]) -> None:
-    """Save the picture in the type that the name ends with; DataError where that cannot be."""
+    """Save the picture in the type that the name ends with; DataError where that cannot be.
+
+    check_sheet says before whether it is a name for pictures.
+    """
     try:
         sheet.save(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{Path(path)}: cannot be written: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error

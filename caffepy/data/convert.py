@@ -27,6 +27,13 @@ AHEAD = 4  # images in memory for each core
 PROGRESS = 1000
 SHOWN = 20
 AS_IT_IS = Form()
+STATED = {  # what people call an option, where it has another name
+    "size": "resize-height and -width",
+    "short": "resize-short",
+    "crop": "center-crop",
+    "encode": "encode-type",
+    "check_size": "check-size",
+}
 
 Keyed = tuple[bytes, Entry]
 First = tuple[str, tuple[int, ...]]  # an image's name and shape
@@ -153,15 +160,18 @@ def keys(entries: Sequence[Entry], seed: int | None) -> list[Keyed]:
 
 
 def facts(images: Images, keyed: Sequence[Keyed], options: Options) -> Facts:
-    """What a database is made of, to know an unfinished one again: the list, and the options."""
+    """What a database is made of, to know an unfinished one again: its images, and the options."""
     digest = hashlib.sha256()
     for key, entry in keyed:
         digest.update(b"%s %d\n" % (key, entry.label))
     parts = {**vars(options.form), **vars(options)}
     del parts["form"]
-    stated = {name: str(value) for name, value in parts.items()}
+    stated = {STATED.get(name, name): str(value) for name, value in parts.items()}
     stated["backend"] = DataParameter.DB.Name(options.backend)
-    return {"list": digest.hexdigest(), "root": images.root, **stated}
+    listed = (
+        f"of {len(keyed)} images, whose names, labels and order have sum {digest.hexdigest()[:16]}"
+    )
+    return {"list": listed, "root": images.root, **stated}
 
 
 def first_stored(folder: Path, there: Collection[bytes], options: Options) -> First | None:

@@ -1,4 +1,4 @@
-"""The folders of databases: which kind one holds, and how a new one appears."""
+"""The folders of databases: which kind one holds, how a new one appears; what may be its name."""
 
 import contextlib
 import os
@@ -66,4 +66,13 @@ def check_free(path: str | PathLike[str]) -> None:
     if target.exists() or target.is_symlink():
         raise DataError(f"{path}: exists already; remove it, or give another name")
     if not target.absolute().parent.is_dir():
+        raise DataError(f"{path}: there is no folder {str(target.parent)!r}")
+
+
+def check_target(path: str | PathLike[str]) -> None:
+    """Raise DataError where no file can have this name, before the work that goes into it."""
+    target = Path(path)
+    if target.is_dir():
+        raise DataError(f"{path}: is a folder; give the name of a file")
+    if not target.parent.is_dir():
         raise DataError(f"{path}: there is no folder {str(target.parent)!r}")

@@ -167,7 +167,7 @@ def import_h5py(path: str | Path, refusal: type[CaffeError] = DataError) -> Modu
         import h5py
     except ImportError as error:
         raise refusal(
-            f"{path}: HDF5 files take h5py, which is not installed: pip install caffepy[hdf5]"
+            f"{path}: HDF5 files take h5py, which is not installed: pip install 'caffepy[hdf5]'"
         ) from error
     return cast("ModuleType", h5py)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from caffepy.data.folder import check_target
 from caffepy.data.hdf5 import import_h5py, open_hdf5
 from caffepy.errors import DataError
 
@@ -24,10 +25,7 @@ class HDF5Writer:
     def __init__(self, path: str) -> None:
         self.path = Path(path).absolute()
         self._begun = False
-        if not self.path.parent.is_dir():
-            raise DataError(f"{path}: there is no folder {str(self.path.parent)!r}")
-        if self.path.is_dir():
-            raise DataError(f"{path}: is a folder; give the name of a file")
+        check_target(path)
         import_h5py(path)
 
     def append(self, **rows: NDArray[np.float32]) -> None:

@@ -38,6 +38,7 @@ class LevelDB:
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = os.fspath(path)
         self._database: plyvel.DB | None = None
+        self._view = ""
         self._count: int | None = None
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
@@ -98,14 +99,16 @@ class LevelDB:
         try:
             yield self._open()
         except plyvel_module().Error as error:
-            raise DataError(f"{self.path}: damaged LevelDB: {reason(error)}") from error
+            text = reason(error).replace(self._view, self.path)
+            raise DataError(f"{self.path}: damaged LevelDB: {text}") from error
 
     def _open(self) -> "plyvel.DB":
         if self._database is None:
             check_closed(self.path)
             with contextlib.ExitStack() as stack:
                 passing = tempfile.TemporaryDirectory(prefix="caffepy.leveldb.")
-                database = open_view(self.path, stack.enter_context(passing))
+                self._view = stack.enter_context(passing)
+                database = open_view(self.path, self._view)
                 stack.callback(database.close)
                 check_filled(self.path, database)
                 self._database = database

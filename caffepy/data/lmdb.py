@@ -147,10 +147,13 @@ def open_environment(path: str) -> tuple[FileKey, Shared]:
     key = status.st_dev, status.st_ino
     if key in _environments:
         return key, _environments[key]
+    if not status.st_size:
+        raise DataError(f"{path}: cut short: data.mdb is empty")
     try:
         environment = lmdb.open(path, readonly=True, lock=False, create=False)
     except lmdb.Error as error:
-        raise DataError(f"{path}: cannot be opened as an LMDB: {error}") from error
+        text = str(error).removeprefix(f"{path}: ")
+        raise DataError(f"{path}: cannot be opened as an LMDB: {text}") from error
     _check_whole(path, status.st_size, environment)
     _environments[key] = Shared(environment)
     return key, _environments[key]

@@ -68,15 +68,6 @@ def write_mean(mean: NDArray[np.float64], path: str | PathLike[str]) -> None:
     write_binary(Path(path), blob)
 
 
-def check_target(path: str | PathLike[str]) -> None:
-    """Raise DataError where no file can get this name, before the work that goes into it."""
-    target = Path(path)
-    if target.is_dir():
-        raise DataError(f"{path}: is a folder; give the name of a file")
-    if not target.parent.is_dir():
-        raise DataError(f"{path}: there is no folder {str(target.parent)!r}")
-
-
 def groups(database: Database, count: int) -> Iterator[list[Record]]:
     """The database's records, GROUP at a time."""
     records = islice(database.records(), count)

@@ -78,6 +78,8 @@ def add_up(record: Record) -> Sums:
     if len(image) != 3:
         raise DataError(f"{record} has {len(image)} channels; colours have 3: blue, green, red")
     pixels = image.reshape(3, -1).astype(np.float64)
+    if not np.isfinite(pixels).all():
+        raise DataError(f"{record} holds numbers that are not finite")
     return Sums(pixels.shape[1], pixels.sum(axis=1), pixels @ pixels.T)
 
 

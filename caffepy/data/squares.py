@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from caffepy.data.images import decode_image, encode_image, resize
+from caffepy.data.image_record import Form, fit
+from caffepy.data.images import decode_image, encode_image
 from caffepy.errors import DataError
 
 CHUNK = 16  # images that a process is handed at once
@@ -66,11 +67,7 @@ def cut_square(task: Task, side: int, library: str) -> str | None:
 
 def opencv_square(path: Path, side: int) -> bytes:
     """Bilinear, without antialiasing, as OpenCV does it; a file of the source's own type."""
-    pixels = decode_image(path)
-    height, width, _ = pixels.shape
-    size = (side * height // width, side) if height > width else (side, side * width // height)
-    top, left = (size[0] - side) // 2, (size[1] - side) // 2
-    square = resize(pixels, *size)[top : top + side, left : left + side]
+    square = fit(decode_image(path), Form(short=side, crop=side), str(path))
     return encode_image(square, path.suffix[1:].lower(), repr(str(path)))
 
 

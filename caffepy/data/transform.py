@@ -15,7 +15,7 @@ from caffepy.data.datum import Planes
 from caffepy.data.distort import Colours, Distortion, distort
 from caffepy.data.images import Pixels, resize
 from caffepy.data.lighting import Lighting
-from caffepy.errors import DataError
+from caffepy.errors import DataError, ParseError
 from caffepy.proto import BlobProto, TransformationParameter
 from caffepy.proto.arrays import to_array
 from caffepy.proto.files import read_binary
@@ -216,8 +216,11 @@ def lit(param: TransformationParameter) -> bool:
 
 
 def read_mean(path: str) -> Tensor:
-    """The mean image (C, H, W) of a binaryproto file."""
-    mean = to_array(read_binary(path, BlobProto))
+    """The mean image (C, H, W) of a binaryproto file; DataError where it holds none."""
+    try:
+        mean = to_array(read_binary(path, BlobProto))
+    except ParseError as error:
+        raise DataError(f"mean image: {error}") from error
     if mean.ndim == 4 and len(mean) == 1:
         mean = mean[0]
     if mean.ndim != 3 or not mean.size:

@@ -12,10 +12,10 @@ class HDF5Data(SourceLayer):
     """The next `batch_size` rows of the HDF5 files in the list `source`, without end.
 
     Batches run on over the ends of files and epochs. With `shuffle`, each epoch has its own order of
-    files and of rows in a file. Of several processes, each takes its share: row r is for the one of
-    rank r modulo their number.
+    files and of rows in a file.
 
-    Top:     one or more, each (batch_size, *row), the rows of the dataset of the top's name.
+    Tops:    one or more, each (batch_size, *row), the rows of the dataset of the top's name.
+    Ranks:   in training, row r goes to rank r % world; else every rank reads all.
     Source:  caffe/src/caffe/layers/hdf5_data_layer.cpp
     """
 
@@ -36,13 +36,13 @@ class HDF5Data(SourceLayer):
 
     @property
     def position(self) -> int:
-        """How many rows this process has handed out, an earlier run's included."""
+        """How many rows have been handed out, to all ranks together."""
         return self._position
 
     def read(self) -> tuple[Tensor, ...]:
-        first = self._position * self.source.world + self.source.rank
-        batch = self.rows.batch(first, self.batch_size, self.source.world)
-        self._position += self.batch_size
+        rank, world = self.source.share
+        batch = self.rows.batch(self._position + rank, self.batch_size, world)
+        self._position += self.batch_size * world
         return tuple(top.to(self.source.device) for top in batch)
 
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:

@@ -72,7 +72,8 @@ def test_draws_a_contact_sheet(count: str, width: int) -> None:
         pytest.param(["none"], 1, "none: no such database", id="no database"),
         pytest.param(["db", "--count=0"], 2, "--count is 0", id="count"),
         pytest.param(["db", "--backend=leveldb"], 1, "is LEVELDB, but db", id="backend"),
-        pytest.param(["db", "--contact-sheet=no/x.png"], 1, "cannot be written", id="folder"),
+        pytest.param(["db", "--contact-sheet=no/x.png"], 1, "there is no folder 'no'", id="folder"),
+        pytest.param(["db", "--contact-sheet=x.foo"], 1, "no type of pictures", id="type"),
     ],
 )
 def test_refuses(
@@ -80,4 +81,6 @@ def test_refuses(
 ) -> None:
     assert main(["inspect_db", *words]) == code
 
-    assert message in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert message in err
+    assert not out

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from caffepy.data.contact_sheet import CELL, GAP, contact_sheet, write_sheet
+from caffepy.data.contact_sheet import CELL, GAP, check_sheet, contact_sheet, write_sheet
 from caffepy.data.database import open_database
 from caffepy.data.datum import encoded_datum, to_datum
 from caffepy.data.folder import Record
@@ -114,7 +114,35 @@ def test_is_written(tmp_path: Path, name: str) -> None:
         assert image.size == (3, 2)
 
 
-@pytest.mark.parametrize("name", ["none/sheet.png", "sheet.xyz", "sheet"])
-def test_refuses_names_that_no_picture_can_have(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=f"{name}: cannot be written"):
-        write_sheet(Image.new("RGB", (3, 2)), tmp_path / name)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("none/sheet.png", "there is no folder", id="no folder"),
+        pytest.param("sheet.xyz", "cannot be written: its name ends", id="unknown type"),
+        pytest.param("sheet", "cannot be written: its name ends", id="no type"),
+        pytest.param("sheet.psd", "cannot be written: its name ends", id="read only"),
+    ],
+)
+def test_refuses_names_that_no_picture_can_have(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(DataError, match=f"{name}: {message}"):
+        check_sheet(tmp_path / name)
+
+
+def test_takes_names_in_capitals(tmp_path: Path) -> None:
+    check_sheet(tmp_path / "SHEET.PNG")
+
+
+def test_a_sheet_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"sheet\.png: cannot be written: No such file"):
+        write_sheet(Image.new("RGB", (3, 2)), tmp_path / "none" / "sheet.png")
+
+
+def test_numbers_that_are_not_finite_are_shown_as_the_extremes(tmp_path: Path) -> None:
+    shades = [1.0, 3.0, float("nan"), float("inf"), -float("inf")]
+    datum = Datum(channels=1, height=1, width=5, float_data=shades)
+
+    cell = first_cell(contact_sheet(records(tmp_path, datum)))
+
+    side = CELL // 5
+    row = cell[CELL // 2, side // 2 : 5 * side : side, 0]
+    assert row.tolist() == [0, 255, 0, 255, 0]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from caffepy.data.folder import Record, check_free, find_backend, new_folder
+from caffepy.data.folder import Record, check_free, check_target, find_backend, new_folder
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 from tests.data.databases import write_records
@@ -86,3 +86,12 @@ def test_refuses_a_name_that_is_not_free(tmp_path: Path, name: str, message: str
 
     with pytest.raises(DataError, match=message):
         check_free(tmp_path / name)
+
+
+def test_checks_the_target_before_the_work(tmp_path: Path) -> None:
+    check_target(tmp_path / "mean.binaryproto")
+
+    with pytest.raises(DataError, match="is a folder; give the name of a file"):
+        check_target(tmp_path)
+    with pytest.raises(DataError, match=r"there is no folder '.*none'"):
+        check_target(tmp_path / "none" / "mean.binaryproto")

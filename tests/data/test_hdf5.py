@@ -270,7 +270,9 @@ def test_without_h5py_the_error_says_how_to_install_it(
     source = write_list(tmp_path, 1)
     monkeypatch.setitem(sys.modules, "h5py", None)
 
-    with pytest.raises(DataError, match=r"h5py, which is not installed: pip install caffepy\[hdf5"):
+    with pytest.raises(
+        DataError, match=r"h5py, which is not installed: pip install 'caffepy\[hdf5\]'"
+    ):
         in_order(source)
 
 

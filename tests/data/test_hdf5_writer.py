@@ -73,5 +73,7 @@ def test_without_h5py_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
 
-    with pytest.raises(DataError, match=r"h5py, which is not installed: pip install caffepy\[hdf5"):
+    with pytest.raises(
+        DataError, match=r"h5py, which is not installed: pip install 'caffepy\[hdf5\]'"
+    ):
         HDF5Writer(str(tmp_path / "out.h5"))

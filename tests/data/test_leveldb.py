@@ -158,6 +158,12 @@ def without(path: Path, pattern: str) -> Path:
     return path
 
 
+def cut(path: Path, pattern: str) -> Path:
+    for file in path.glob(pattern):
+        file.write_bytes(file.read_bytes()[:-20])
+    return path
+
+
 def overwritten(path: Path, pattern: str) -> Path:
     for file in path.glob(pattern):
         file.write_bytes(b"something else " * 99)
@@ -181,6 +187,7 @@ def overwritten(path: Path, pattern: str) -> Path:
             lambda path: overwritten(write(path), "MANIFEST*"), "cannot be opened", id="manifest"
         ),
         pytest.param(lambda path: overwritten(write(path), "*.ldb"), "damaged LevelDB", id="table"),
+        pytest.param(lambda path: cut(write(path), "*.ldb"), "damaged LevelDB", id="cut short"),
     ],
 )
 def test_refuses_to_read(tmp_path: Path, passing: Path, make: object, message: str) -> None:

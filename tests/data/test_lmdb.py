@@ -90,9 +90,13 @@ def overwritten(path: Path) -> Path:
     [
         pytest.param(lambda path: path, "no such database", id="missing"),
         pytest.param(level, "a LevelDB database, not an LMDB", id="LevelDB"),
-        pytest.param(lambda path: overwritten(write(path)), "cannot be opened", id="garbage"),
+        pytest.param(
+            lambda path: overwritten(write(path)),
+            "cannot be opened as an LMDB: MDB_INV",
+            id="garbage",
+        ),
         pytest.param(empty, "an empty database", id="empty"),
-        pytest.param(lambda path: cut(write(path), 0), "cannot be opened", id="cut to nothing"),
+        pytest.param(lambda path: cut(write(path), 0), "cut short: .* empty", id="cut to nothing"),
         pytest.param(
             lambda path: cut(write(path, 50, 5000), 99_999),
             "cut short: data.mdb has 99999 bytes of at least",

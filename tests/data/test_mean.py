@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from caffepy.data.images import Pixels
 from caffepy.data.lmdb import LMDB, LMDBWriter
-from caffepy.data.mean import GROUP, check_target, compute_mean, write_mean
+from caffepy.data.mean import GROUP, compute_mean, write_mean
 from caffepy.data.transform import read_mean
 from caffepy.errors import DataError, SnapshotError
 from caffepy.proto import BlobProto, Datum
@@ -136,12 +136,3 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match=r"cannot write .*/none/mean"):
         write_mean(np.zeros((1, 2, 3)), tmp_path / "none" / "mean")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_checks_the_target_before_the_work(tmp_path: Path) -> None:
-    check_target(tmp_path / "mean.binaryproto")
-
-    with pytest.raises(DataError, match="is a folder; give the name of a file"):
-        check_target(tmp_path)
-    with pytest.raises(DataError, match=r"there is no folder '.*none'"):
-        check_target(tmp_path / "none" / "mean.binaryproto")

@@ -84,6 +84,14 @@ def test_refuses_raw_grey(tmp_path: Path) -> None:
         compute_pca(open_database(path), silent)
 
 
+def test_refuses_numbers_that_are_not_finite(tmp_path: Path) -> None:
+    numbers = Datum(channels=3, height=1, width=1, float_data=[1, float("nan"), 2])
+    path = write_datums(tmp_path / "db", [numbers])
+
+    with pytest.raises(DataError, match=r"record '.*' holds numbers that are not finite"):
+        compute_pca(open_database(path), silent)
+
+
 def test_reads_what_it_writes(tmp_path: Path) -> None:
     write_pca(tmp_path / "pca.txt", PCA)
 

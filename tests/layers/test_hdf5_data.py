@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -77,8 +78,29 @@ def test_rows_are_dealt_to_processes_in_turn(source: Path, shuffle: str) -> None
     whole = labels(make_data(options), 6)
 
     for rank in range(3):
-        share = Source(training=True, device=CPU.device, seed=CPU.seed, rank=rank, world=3)
-        assert labels(make_data(options, share), 2) == whole[rank::3]
+        layer = make_data(options, replace(CPU, rank=rank, world=3))
+        assert labels(layer, 2) == whole[rank::3]
+        assert layer.position == 24
+
+
+def test_in_testing_each_process_reads_all_rows(source: Path) -> None:
+    layer = make_data(
+        f'source: "{source}" batch_size: 4', replace(CPU, training=False, rank=1, world=3)
+    )
+
+    assert labels(layer, 2) == [0, 10, 20, 30, 40, 50, 60, 0]
+    assert layer.position == 8
+
+
+def test_a_run_goes_on_with_another_number_of_processes(source: Path) -> None:
+    options = f'source: "{source}" batch_size: 2'
+    of_two = make_data(options, replace(CPU, rank=0, world=2))
+    of_two.read()
+
+    alone = of_two.moved(of_two.position or 0, CPU.seed)
+    alone = make_data(options, replace(alone.source, world=1))
+
+    assert labels(alone, 1) == [40, 50]
 
 
 def test_the_tops_are_on_the_device_of_the_net(source: Path) -> None:

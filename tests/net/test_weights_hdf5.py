@@ -154,7 +154,7 @@ def test_without_h5py_the_error_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "h5py", None)
 
     with pytest.raises(
-        WeightsError, match=r"h5py, which is not installed: pip install caffepy\[hdf5"
+        WeightsError, match=r"h5py, which is not installed: pip install 'caffepy\[hdf5\]'"
     ):
         read_weights_hdf5(tmp_path / "a.h5")
 

@@ -44,7 +44,7 @@ def test_hdf5_snapshots_take_h5py_which_is_asked_for_before_training(
     place = str(file.position.at("snapshot_format"))
     assert str(caught.value) == (
         f"{place}: snapshot_format HDF5: HDF5 files take h5py, which is not installed: "
-        "pip install caffepy[hdf5]"
+        "pip install 'caffepy[hdf5]'"
     )
 
 

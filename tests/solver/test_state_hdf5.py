@@ -95,5 +95,5 @@ def test_without_h5py_the_error_says_how_to_install_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
 
-    with pytest.raises(SnapshotError, match=r"not installed: pip install caffepy\[hdf5"):
+    with pytest.raises(SnapshotError, match=r"not installed: pip install 'caffepy\[hdf5\]'"):
         read_state_hdf5(path)

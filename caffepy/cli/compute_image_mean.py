@@ -3,8 +3,8 @@
 import argparse
 import logging
 
+from caffepy.cli.database import add_database, named_database
 from caffepy.cli.progress import counted
-from caffepy.data.database import BACKENDS, open_database
 from caffepy.data.folder import check_target
 from caffepy.data.mean import compute_mean, write_mean
 
@@ -22,21 +22,15 @@ are printed, one a channel, blue first, with `mean_value`. All images must have 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the database, the file, and the flag of Caffe's tool."""
     parser.epilog = EPILOG
-    parser.add_argument("database", metavar="INPUT_DB", help="the database's folder")
+    add_database(parser)
     parser.add_argument(
         "target", metavar="OUTPUT_FILE", nargs="?", help="the mean image (binaryproto) to write"
-    )
-    parser.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        help="kind of database (left out: found out from the folder)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Compute, write, and log the mean of each channel."""
-    backend = None if args.backend is None else BACKENDS[args.backend]
-    database = open_database(args.database, backend, "--backend")
+    database = named_database(args)
     if args.target is not None:
         check_target(args.target)
     with counted("images") as progress:

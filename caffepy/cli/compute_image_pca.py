@@ -2,8 +2,8 @@
 
 import argparse
 
+from caffepy.cli.database import add_database, named_database
 from caffepy.cli.progress import counted
-from caffepy.data.database import BACKENDS, open_database
 from caffepy.data.folder import check_target
 from caffepy.data.pca import HEADER, compute_pca, write_pca
 
@@ -26,19 +26,13 @@ An eigenvalue is the variance along its unit vector (b, g, r). Images may differ
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the database and the file."""
     parser.epilog = EPILOG
-    parser.add_argument("database", metavar="INPUT_DB", help="the database's folder")
+    add_database(parser)
     parser.add_argument("target", metavar="OUTPUT_FILE", help="the text file to write")
-    parser.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        help="kind of database (left out: found out from the folder)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Compute, write, and print the file."""
-    backend = None if args.backend is None else BACKENDS[args.backend]
-    database = open_database(args.database, backend, "--backend")
+    database = named_database(args)
     check_target(args.target)
     with counted("images") as progress:
         pca = compute_pca(database, progress)

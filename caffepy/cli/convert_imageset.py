@@ -9,6 +9,7 @@ from caffepy.cli.progress import counted
 from caffepy.data.class_folders import class_names, follow, list_images, write_labels
 from caffepy.data.convert import Images, Options, Summary, convert
 from caffepy.data.database import BACKENDS
+from caffepy.data.folder import check_target
 from caffepy.data.image_list import read_list
 from caffepy.data.image_record import Form
 from caffepy.data.images import ENCODERS
@@ -105,10 +106,13 @@ def run(args: argparse.Namespace) -> int:
         backend=BACKENDS[args.backend],
     )
     images, names = of_folders(args) if args.class_folders else (of_list(args), None)
+    labels = None if names is None or followed(args) else labels_file(args)
+    if labels is not None:
+        check_target(labels)
     with counted("images") as progress:
         summary = convert(images, args.target, options, progress, resume=args.resume)
-    if names is not None:
-        write_labels(labels_file(args), names)
+    if labels is not None and names is not None:
+        write_labels(labels, names)
     report(summary)
     return 0
 
@@ -156,10 +160,15 @@ def of_folders(args: argparse.Namespace) -> tuple[Images, list[str]]:
     if args.listing is not None:
         raise UsageError(f"--class-folders takes no LISTFILE; there is {args.listing!r}")
     names = class_names(args.root)
-    if args.labels_file is not None and Path(args.labels_file).exists():
+    if followed(args):
         names = follow(args.labels_file, names)
     root = str(Path(args.root)) + "/"
     return Images(args.root, root, list_images(args.root, names), listed=False), names
+
+
+def followed(args: argparse.Namespace) -> bool:
+    """Whether --labels-file says which classes there are; such a file is left as it is."""
+    return args.labels_file is not None and Path(args.labels_file).exists()
 
 
 def labels_file(args: argparse.Namespace) -> str:

@@ -4,10 +4,11 @@ import argparse
 import json
 from collections.abc import Iterator
 
+from caffepy.cli.database import add_database, named_database
 from caffepy.cli.flags import UsageError
 from caffepy.cli.progress import counted
 from caffepy.data.contact_sheet import check_sheet, contact_sheet, write_sheet
-from caffepy.data.database import BACKENDS, Database, open_database
+from caffepy.data.database import Database
 from caffepy.data.folder import Record, find_backend
 from caffepy.data.inspect import Contents, inspect, spread
 from caffepy.proto import DataParameter
@@ -26,8 +27,7 @@ the same, with the whole histograms.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the database and the flags."""
     parser.epilog = EPILOG
-    parser.add_argument("database", metavar="DB", help="the database's folder, LMDB or LevelDB")
-    parser.add_argument("--backend", choices=BACKENDS, help="what it must be (found out)")
+    add_database(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.add_argument(
         "--contact-sheet",
@@ -43,8 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Go through the database, print what is in it, draw the sheet."""
     if args.count < 1:
         raise UsageError(f"--count is {args.count}, and must be at least 1")
-    backend = None if args.backend is None else BACKENDS[args.backend]
-    database = open_database(args.database, backend, "--backend")
+    database = named_database(args)
     if args.contact_sheet:
         check_sheet(args.contact_sheet)
     contents, records = look(database, args.count if args.contact_sheet else 0)

@@ -168,9 +168,7 @@ def facts(images: Images, keyed: Sequence[Keyed], options: Options) -> Facts:
     del parts["form"]
     stated = {STATED.get(name, name): str(value) for name, value in parts.items()}
     stated["backend"] = DataParameter.DB.Name(options.backend)
-    listed = (
-        f"of {len(keyed)} images, whose names, labels and order have sum {digest.hexdigest()[:16]}"
-    )
+    listed = f"of {len(keyed)} images (sum of names, labels, order: {digest.hexdigest()[:16]})"
     return {"list": listed, "root": images.root, **stated}
 
 

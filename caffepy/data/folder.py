@@ -1,4 +1,4 @@
-"""The folders of databases: which kind one holds, how a new one appears; what may be its name."""
+"""The folders of databases: which kind one holds, how a new one appears, under which names."""
 
 import contextlib
 import os

@@ -164,6 +164,27 @@ def test_a_labels_file_is_written_and_then_followed() -> None:
 
 
 @pytest.mark.usefixtures("classes")
+def test_a_labels_file_that_is_followed_is_left_as_it_is() -> None:
+    Path("classes.txt").write_text("a\r\n\nb\r\n")
+
+    assert (
+        main(["convert_imageset", "--class-folders", "--labels-file=classes.txt", "val", "db"]) == 0
+    )
+
+    assert Path("classes.txt").read_bytes() == b"a\r\n\nb\r\n"
+
+
+@pytest.mark.usefixtures("classes")
+def test_where_no_labels_can_be_written_nothing_is_begun(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["convert_imageset", "--class-folders", "--labels-file=no/x.txt", "val", "db"]) == 1
+
+    assert "no/x.txt: there is no folder 'no'" in capsys.readouterr().err
+    assert not Path("db").exists()
+
+
+@pytest.mark.usefixtures("classes")
 def test_a_broken_file_of_a_class_is_named_without_a_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -112,8 +112,8 @@ def window(
             half_y = half_x = max(half_y, half_x)
         rows = axis(y1, y2, image.shape[0], crop, pad, half_y)
         columns = axis(x1, x2, image.shape[1], crop, pad, half_x)
-    part = image[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1]
-    part = bilinear(part, rows[3], columns[3]).transpose(2, 0, 1)
+    cut = image[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1]
+    part = bilinear(cut, rows[3], columns[3]).transpose(2, 0, 1)
     offset = (mean.shape[2] - crop) // 2
     middle = mean[:, offset : offset + crop, offset : offset + crop]
     inside = (slice(rows[2], rows[2] + rows[3]), slice(columns[2], columns[2] + columns[3]))
@@ -172,17 +172,19 @@ def test_hdf5_data_over_several_files_and_back_from_hdf5_output() -> None:
 
 
 @pytest.mark.parametrize("skip", ["", "rand_skip: 3"], ids=["", "rand_skip"])
-@pytest.mark.parametrize("backend", ["LMDB", "LEVELDB"])
-def test_data_less_a_mean_image_and_then_cropped(backend: str, skip: str) -> None:
+@pytest.mark.parametrize(
+    "backend", [DataParameter.LMDB, DataParameter.LEVELDB], ids=["lmdb", "leveldb"]
+)
+def test_data_less_a_mean_image_and_then_cropped(backend: DataParameter.DB, skip: str) -> None:
     images = [noise(9, 11, seed) for seed in range(5)]
     datums = [to_datum(image, label - 2) for label, image in enumerate(images)]
-    write_datums(Path("db"), datums, DataParameter.DB.Value(backend))
+    write_datums(Path("db"), datums, backend)
     mean = np.random.default_rng(6).uniform(0, 99, (3, 9, 11)).astype(np.float32)
     write_mean("mean.binaryproto", mean)
 
     made = batches(
         'type: "Data" top: "data" top: "label" '
-        f'data_param {{ source: "db" backend: {backend} batch_size: 3 {skip} }} '
+        f'data_param {{ source: "db" backend: {DataParameter.DB.Name(backend)} batch_size: 3 {skip} }} '
         'transform_param { crop_size: 6 mean_file: "mean.binaryproto" scale: 2 }',
         2,
     )

@@ -42,11 +42,11 @@ def scalars(solver: "Solver", folder: str | None) -> Iterator[None]:
         for tag, value in tagged(group, list(values)):
             writer.add_scalar(tag, value, iteration)
 
-    solver.record = record
+    solver.journal.record = record
     try:
         yield
     finally:
-        solver.record = None
+        solver.journal.record = None
         writer.close()
 
 

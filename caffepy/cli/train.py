@@ -140,7 +140,7 @@ def signals(solver: "Solver", effects: dict[signal.Signals, str]) -> Iterator[No
 
     The second SIGINT after a stop was asked for interrupts as it does in any program.
     """
-    from caffepy.solver.solver import Action
+    from caffepy.solver.requests import Action
 
     def ask(number: int, _frame: "FrameType | None") -> None:
         action = effects[signal.Signals(number)]

@@ -88,34 +88,30 @@ def weight_files(weights: str | Path | Sequence[str | Path]) -> list[str]:
     return [name.strip() for entry in entries for name in str(entry).split(",")]
 
 
-def make_train_net(
+def make_nets(
     file: SolverFile,
     make: Callable[[Graph], Net],
     weights: Sequence[str],
     level: int,
     stages: Sequence[str],
-) -> tuple[Net, list[CopyReport]]:
-    """The net to train, and what each file of weights did to it."""
+) -> tuple[Net, list[Net], list[CopyReport]]:
+    """The net to train, those to test, and what each file of weights did to the first.
+
+    The test nets share the blobs of the train net. The level and stages are the train net's alone,
+    as those of Caffe's command line are.
+    """
     log.info(report.train_source(file.param))
     net = make(train_graph(file, level, stages))
-    return net, _finetune(net, weights)
-
-
-def make_test_nets(
-    file: SolverFile, make: Callable[[Graph], Net], weights: Sequence[str], train_net: Net
-) -> list[Net]:
-    """The nets to test, which share the blobs of the train net.
-
-    The command line's level and stages are the train net's alone, as in Caffe.
-    """
-    nets = []
+    copied = _finetune(net, weights)
+    check_format(file, net)
+    test_nets = []
     for index, graph in enumerate(test_graphs(file)):
         log.info(report.test_source(file.param, index))
-        net = make(graph)
-        net.share_with(train_net)
-        _finetune(net, weights)
-        nets.append(net)
-    return nets
+        test_net = make(graph)
+        test_net.share_with(net)
+        _finetune(test_net, weights)
+        test_nets.append(test_net)
+    return net, test_nets, copied
 
 
 def _finetune(net: Net, weights: Sequence[str]) -> list[CopyReport]:

@@ -13,8 +13,9 @@ from caffepy.errors import SnapshotError, SolverError
 from caffepy.graph.graph import Graph
 from caffepy.net.build import build_net
 from caffepy.net.net import Net
+from caffepy.solver.requests import Action
 from caffepy.solver.snapshot import read_state
-from caffepy.solver.solver import Action, Solver
+from caffepy.solver.solver import Solver
 from tests.layers.user_classes import python_layer, write_classes
 from tests.solver.tiny import blobs, bodies, listen, rows, write_training
 
@@ -190,7 +191,7 @@ def test_a_record_has_every_number_that_is_logged() -> None:
     settings = "display: 2 max_iter: 2 test_iter: 1 test_interval: 2 test_compute_loss: true"
     solver = Solver(write_training(settings, drop=""))
     heard: list[tuple[str, int, list[str]]] = []
-    solver.record = lambda group, iteration, values: heard.append(
+    solver.journal.record = lambda group, iteration, values: heard.append(
         (group, iteration, [name for name, value in values if math.isfinite(value)])
     )
 

@@ -62,7 +62,9 @@ def check_solver(param: SolverParameter, position: Position, path: Path) -> list
         for text, *field in check(param)
     ]
     problems += [
-        Problem("warning", str(position.at(*field)), text) for text, *field in idle_fields(param)
+        Problem("warning", str(position.at(*field)), text)
+        for check in (idle_fields, _unread)
+        for text, *field in check(param)
     ]
     problems += _check_paths(param, position, path)
     if param.test_interval > 0 and not count_test_nets(param):
@@ -101,6 +103,15 @@ def _check_rates(param: SolverParameter) -> Iterator[Complaint]:
             yield f"{name} is missing: lr_policy {param.lr_policy!r} needs it", "lr_policy"
     if param.lr_policy == "step" and "stepsize" in given and param.stepsize < 1:
         yield f"stepsize is {param.stepsize}, must be 1 or more", "stepsize"
+
+
+def _unread(param: SolverParameter) -> Iterator[Complaint]:
+    """The fields of other policies than the solver's."""
+    read = POLICY_FIELDS.get(param.lr_policy)
+    others = dict.fromkeys(name for names in POLICY_FIELDS.values() for name in names)
+    for name in set_fields(param):
+        if read is not None and name in others and name not in read:
+            yield f"{name} is set, but lr_policy {param.lr_policy!r} does not read it", name
 
 
 def _check_rule(param: SolverParameter) -> Iterator[Complaint]:

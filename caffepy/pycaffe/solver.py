@@ -1,5 +1,6 @@
 """pycaffe's solvers: a training that a script drives step by step."""
 
+import logging
 from collections.abc import Callable
 from functools import cached_property, partial
 from operator import index as whole
@@ -8,7 +9,7 @@ from typing import ClassVar, Protocol, cast, runtime_checkable
 
 import torch
 
-from caffepy.errors import SnapshotError
+from caffepy.errors import SnapshotError, SolverError
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.net.stepwise import StepwiseNet, build_stepwise
 from caffepy.proto import SolverParameter
@@ -18,7 +19,9 @@ from caffepy.pycaffe.net_file import show
 from caffepy.pycaffe.raised import raising_theirs
 from caffepy.solver.solver import Solver as Training
 
-OF_TESTS = ("test_net", "test_net_param", "test_iter", "test_state", "test_interval")
+OF_TESTS = ("test_net", "test_net_param", "test_iter", "test_state", "test_interval", "keep_best")
+
+log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -50,6 +53,8 @@ class Solver:
         file = _read(solver_file)
         file.param.type = self.type
         rank, world = mode.solver_rank(), mode.solver_count()
+        if world > 1:
+            _check_together(file)
         if rank:
             _be_quiet(file.param)
         build = partial(build_stepwise, rank=rank, world=world)
@@ -95,6 +100,7 @@ class Solver:
     def solve(self, resume_file: str | Path | None = None) -> None:
         """Train up to max_iter, from a .solverstate where one is given."""
         if resume_file is not None:
+            log.info("Restoring previous solver status from %s", resume_file)
             self.restore(resume_file)
         self._training.solve()
 
@@ -194,6 +200,16 @@ def _read(path: str | Path) -> SolverFile:
     if not isinstance(path, str | Path):
         raise TypeError(f"a solver is read from a file; {path!r} is the name of none")
     return read_solver(path)
+
+
+def _check_together(file: SolverFile) -> None:
+    """Raise SolverError for settings by which processes that train together would drift apart."""
+    if file.param.lr_policy == "plateau":
+        raise SolverError(
+            f"{file.position.at('lr_policy')}: lr_policy 'plateau' goes by what one process sees of "
+            "its own data, and several processes would lower their rates at different iterations; "
+            "choose another policy, such as 'multistep'"
+        )
 
 
 def _be_quiet(param: SolverParameter) -> None:

@@ -83,7 +83,7 @@ def test_resumes_from_the_newest_snapshot_or_starts_from_scratch(
     assert main(AUTO) == 0
     then = bodies(capsys.readouterr().err)
 
-    assert "No snapshot of prefix tiny to resume from: starting from scratch" in first
+    assert "No valid snapshot of prefix tiny to resume from: starting without one" in first
     assert "Iteration 0, Testing net (#0)" in first
     assert "Resuming from tiny_iter_10.solverstate" in then
     assert "Iteration 10, Testing net (#0)" in then

@@ -167,3 +167,15 @@ def test_a_net_file_that_is_beside_the_solver_only(
     monkeypatch.chdir(there)
     (there / "no").write_text("")
     assert problems(text, Path("solver.prototxt")) == []
+
+
+def test_a_field_of_another_policy_is_told_of() -> None:
+    rate = "base_lr: 0.1 lr_policy: 'step' gamma: 0.1 stepsize: 5 stepvalue: 3 power: 2"
+
+    found = problems(f"{NET} {rate} {END}")
+
+    assert [(problem.severity, problem.text) for problem in found] == [
+        ("warning", "power is set, but lr_policy 'step' does not read it"),
+        ("warning", "stepvalue is set, but lr_policy 'step' does not read it"),
+    ]
+    assert found[0].where == "solver.prototxt:1:82"

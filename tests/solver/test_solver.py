@@ -187,28 +187,6 @@ def test_progress_hears_of_every_update() -> None:
     assert all(math.isfinite(loss) for _, _, loss, _ in heard)
 
 
-def test_a_record_has_every_number_that_is_logged() -> None:
-    settings = "display: 2 max_iter: 2 test_iter: 1 test_interval: 2 test_compute_loss: true"
-    solver = Solver(write_training(settings, drop=""))
-    heard: list[tuple[str, int, list[str]]] = []
-    solver.journal.record = lambda group, iteration, values: heard.append(
-        (group, iteration, [name for name, value in values if math.isfinite(value)])
-    )
-
-    solver.solve()
-
-    assert heard == [
-        ("", 0, ["test_loss"]),
-        ("test", 0, ["accuracy", "loss"]),
-        ("", 0, ["loss"]),
-        ("train", 0, ["loss"]),
-        ("", 0, ["lr"]),
-        ("", 2, ["loss"]),
-        ("", 2, ["test_loss"]),
-        ("test", 2, ["accuracy", "loss"]),
-    ]
-
-
 @pytest.mark.parametrize("output", ["", "accuracy", "loss"])
 def test_plateau_goes_on_after_a_snapshot_as_if_unbroken(
     output: str, caplog: pytest.LogCaptureFixture

@@ -2,14 +2,12 @@
 
 import argparse
 import logging
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.pool_norm import add_pool_norm_order
+from caffepy.cli.signals import add_effects, signals
 from caffepy.cli.state import add_state
 from caffepy.cli.tensorboard import check_tensorboard, scalars
 from caffepy.cli.weights import log_start
@@ -17,12 +15,9 @@ from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.proto import SolverParameter
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from caffepy.solver.solver import Solver
 
 log = logging.getLogger(__name__)
-EFFECTS = ("stop", "snapshot", "none")
 
 EXAMPLES = """\
 example:
@@ -69,15 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="when the loss is nan or infinite: stop with an error that names the layer (default), "
         "or train on, as Caffe does",
     )
-    parser.add_argument(
-        "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
-    )
-    parser.add_argument(
-        "--sighup-effect",
-        choices=EFFECTS,
-        default="snapshot",
-        help="of a terminal that closes (default: snapshot)",
-    )
+    add_effects(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -111,9 +98,8 @@ def run(args: argparse.Namespace) -> int:
     )
     show(file, solver)
     log_start(solver.net, weight_files(args.weights or file.param.weights), solver.copied)
-    effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}
     log.info("Starting Optimization")
-    with signals(solver, effects), progress(solver), scalars(solver, args.tensorboard):
+    with signals(solver, args), progress(solver), scalars(solver, args.tensorboard):
         solver.solve()
     log.info("Optimization Done.")
     return 0
@@ -132,26 +118,3 @@ def show(file: SolverFile, solver: "Solver") -> None:
     problems = [*file.problems, *(problem for net in nets for problem in net.graph.problems)]
     for problem in dict.fromkeys(problems):
         log.warning("%s", problem)
-
-
-@contextmanager
-def signals(solver: "Solver", effects: dict[signal.Signals, str]) -> Iterator[None]:
-    """Let signals ask the solver for what `effects` says, and be as before afterwards.
-
-    The second SIGINT after a stop was asked for interrupts as it does in any program.
-    """
-    from caffepy.solver.requests import Action
-
-    def ask(number: int, _frame: "FrameType | None") -> None:
-        action = effects[signal.Signals(number)]
-        if action == "stop":
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        if action != "none":
-            solver.request(Action(action))
-
-    before = {number: signal.signal(number, ask) for number in effects}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -226,6 +226,7 @@ class Solver:
             self.updater.plateau.value = self._watched.cost(means.outputs)
         if self._keeper.is_best(index, means.outputs, self.iter):
             self._keeper.save_best(self.net, self._state())
+            self._last_snapshot = self.iter
 
     def request(self, action: Action) -> None:
         """Ask for a snapshot or a stop, after this iteration or test batch; safe in a signal."""

@@ -300,6 +300,16 @@ def test_a_loss_that_is_no_number_stops_training_and_is_traced(iter_size: int) -
     assert not list(Path().glob("tiny_iter*"))
 
 
+def test_the_last_snapshot_that_is_named_may_be_the_best() -> None:
+    tests = "test_iter: 1 test_interval: 5 keep_best: 'accuracy'"
+    solver = Solver(write_training(f"{tests} base_lr: 1e30"))
+
+    with pytest.raises(SolverError, match=r"; the last snapshot is that of iteration 0$"):
+        solver.solve()
+
+    assert Path("tiny_best.solverstate").exists()
+
+
 def test_asked_to_it_trains_on_as_caffe_does(caplog: pytest.LogCaptureFixture) -> None:
     listen(caplog)
     path = write_training("base_lr: 1e30 snapshot_after_train: true display: 1")

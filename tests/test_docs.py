@@ -1,4 +1,4 @@
-"""Every command that the README shows is one that works."""
+"""Every command that the README and docs/data.md show is one that works."""
 
 import re
 import shlex
@@ -36,7 +36,7 @@ def commands(page: str) -> list[str]:
     ]
 
 
-COMMANDS = commands(README)
+COMMANDS = [*commands(README), *commands((ROOT / "docs/data.md").read_text())]
 
 
 def test_there_are_commands() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from caffepy.cli.data_workers import add_data_workers
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.model import build_model
 from caffepy.cli.pool_norm import add_pool_norm_order
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_state(parser)
     add_pool_norm_order(parser)
+    add_data_workers(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 def build_model(args: argparse.Namespace, phase: Phase, ten_crop: bool = False) -> "Net":
     """The net of -model, on the device of -gpu, with -weights; its warnings are logged.
 
-    args: with model, weights, gpu, level, stage and pool_norm_order. ten_crop: `load_graph`'s.
+    args: with model, weights, gpu, level, stage, pool_norm_order and data_workers. ten_crop:
+    `load_graph`'s.
     """
     state = make_state(phase, args.level, args.stage)
     graph = load_graph(args.model, state, args.pool_norm_order, ten_crop)
@@ -32,6 +33,6 @@ def build_model(args: argparse.Namespace, phase: Phase, ten_crop: bool = False) 
     from caffepy.pycaffe import install
 
     install()
-    net = build_net(graph, device=device)
+    net = build_net(graph, device=device, workers=args.data_workers)
     log_copies([copy_weights(net, path) for path in args.weights])
     return net

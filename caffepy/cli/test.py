@@ -4,6 +4,7 @@ import argparse
 import logging
 from typing import TYPE_CHECKING
 
+from caffepy.cli.data_workers import add_data_workers
 from caffepy.cli.device import add_gpu
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.model import build_model
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gpu(parser)
     add_state(parser)
     add_pool_norm_order(parser)
+    add_data_workers(parser)
     parser.add_argument(
         "--ten-crop",
         action="store_true",

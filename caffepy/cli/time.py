@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+from caffepy.cli.data_workers import add_data_workers
 from caffepy.cli.device import add_gpu
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.model import build_model
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gpu(parser)
     add_state(parser)
     add_pool_norm_order(parser)
+    add_data_workers(parser)
 
 
 def run(args: argparse.Namespace) -> int:

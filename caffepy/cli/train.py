@@ -2,8 +2,12 @@
 
 import argparse
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from caffepy.cli.data_workers import add_data_workers
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.pool_norm import add_pool_norm_order
@@ -57,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gpu(parser)
     add_state(parser, "train net")
     add_pool_norm_order(parser)
+    add_data_workers(parser)
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="print at the end how long iterations took, and how much of it they waited for data",
+    )
     parser.add_argument(
         "--on-nan",
         choices=("stop", "continue"),
@@ -81,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
         check_tensorboard()
 
     from caffepy.cli.progress import progress
+    from caffepy.net.build import build_net
     from caffepy.pycaffe import install
     from caffepy.solver.setup import weight_files
     from caffepy.solver.solver import Solver
@@ -95,11 +106,17 @@ def run(args: argparse.Namespace) -> int:
         level=args.level,
         stages=args.stage,
         on_nan=args.on_nan,
+        build=partial(build_net, workers=args.data_workers),
     )
     show(file, solver)
     log_start(solver.net, weight_files(args.weights or file.param.weights), solver.copied)
     log.info("Starting Optimization")
-    with signals(solver, args), progress(solver), scalars(solver, args.tensorboard):
+    with (
+        profiled(solver, args.profile),
+        signals(solver, args),
+        progress(solver),
+        scalars(solver, args.tensorboard),
+    ):
         solver.solve()
     log.info("Optimization Done.")
     return 0
@@ -118,3 +135,15 @@ def show(file: SolverFile, solver: "Solver") -> None:
     problems = [*file.problems, *(problem for net in nets for problem in net.graph.problems)]
     for problem in dict.fromkeys(problems):
         log.warning("%s", problem)
+
+
+@contextmanager
+def profiled(solver: "Solver", wanted: bool) -> Iterator[None]:
+    """Print at the end of a training, where that is wanted, what its time went into."""
+    from caffepy.solver.profile import Profile
+
+    if wanted:
+        solver.profile = Profile(solver.net)
+    yield
+    if solver.profile is not None:
+        print("\n".join(solver.profile.table()))

@@ -12,7 +12,8 @@ from caffepy.errors import DataError
 T = TypeVar("T")
 R = TypeVar("R")
 
-WORKERS = os.cpu_count() or 1  # threads: Pillow and numpy compute without Python's lock
+MOST = 16  # more threads than that wait for Python's lock, and batches fill the memory
+WORKERS = min(os.cpu_count() or 1, MOST)  # threads: Pillow and numpy compute without that lock
 
 
 def begin_ahead(

@@ -1,9 +1,10 @@
 """Labelled images as batches, read ahead in the background while a net computes."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from caffepy.data.ahead import WORKERS, Ahead, end_with
 from caffepy.data.datum import Planes
-from caffepy.data.transform import Draws, Map, Transform, sized
+from caffepy.data.memory import Memory
+from caffepy.data.transform import Draws, Transform, sized
 from caffepy.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -53,8 +55,8 @@ class Collection(Protocol[T]):
     def name(self, item: T) -> str:
         """What messages call an item."""
 
-    def load(self, items: Sequence[T], pool: Executor) -> list[Sample] | Block:
-        """The images and labels of some items, in order; what takes long is done by the pool."""
+    def load(self, items: Sequence[T]) -> list[Sample] | Block:
+        """The images and labels of some items, in order."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ class Stream(Generic[T]):
 
 
 class Batch(NamedTuple):
-    """Images stacked: pixels (N, C, h, w), cropped, uint8 or float32; labels (N,), float32."""
+    """Images stacked (N, C, h, w), and what is left to do to them; labels (N,), float32.
+
+    pixels: cut as drawn, uint8 or float32; on a CPU they are transformed already.
+    """
 
     pixels: Tensor
     labels: Tensor
@@ -95,107 +100,126 @@ class Batch(NamedTuple):
 
 
 class Batches(Generic[T]):
-    """The batches of a stream, `depth` of them prepared ahead, in order.
+    """The batches of a stream, some of them prepared ahead, in order.
 
-    They are read by one thread; files are decoded by `decoders` more. The batches do not depend on
-    how many. With a depth of 0 they are read when they are asked for. What goes wrong on the way is raised by `read`, again and again. The threads end with
-    this object, or with the program.
+    One thread reads items; `workers` more decode and transform them, each a batch. `depth` batches
+    are on the way, or as many as there are workers; with a depth of 0 there are no threads, and a
+    batch is made when it is asked for. The batches do not depend on any of this. What goes wrong on
+    the way is raised by `read`, again and again. The threads end with this object, or with the
+    program.
     """
 
     def __init__(
-        self,
-        stream: Stream[T],
-        transform: Transform,
-        size: int,
-        depth: int,
-        pinned: bool = False,
-        decoders: int = WORKERS,
+        self, stream: Stream[T], transform: Transform, size: int, depth: int, workers: int = WORKERS
     ) -> None:
         self.position = stream.position
         self._stream = stream
+        self._transform = transform
         self._step = size * stream.world
-        pool = ThreadPoolExecutor(decoders, "decoder")
-        self._ahead = Ahead(batches(stream, transform, size, pinned, pool), depth)
-        end_with(self, pool)
+        pool = ThreadPoolExecutor(workers, "decoder") if depth else None
+        ahead = max(depth, workers) if depth else 0
+        self._ahead = Ahead(begin(stream, transform, size, pool), ahead)
+        self._next: Callable[[], Batch] | None = None
+        if pool is not None:
+            end_with(self, pool)
 
     def origin(self, item: int) -> str:
         """What messages call an item of the batch that was read last."""
         first = self.position - self._step + self._stream.rank
         return self._stream.name(first + item * self._stream.world)
 
-    def read(self) -> Batch:
-        """The next batch, waited for where it is not ready."""
-        batch = self._ahead.read()
+    def read(self) -> tuple[Tensor, Tensor]:
+        """The next batch on the transform's device, waited for where it is not ready."""
+        if self._next is None:
+            self._next = self._ahead.read()
+        batch = self._next()
+        self._next = None
         epoch = self._stream.epoch(self.position)
         self.position += self._step
         if self._stream.rank == 0:
             for _ in range(self._stream.epoch(self.position) - epoch):
                 logger.info("Restarting data prefetching from start.")
-        return batch
+        return self._moved(batch)
+
+    def _moved(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        device = self._transform.device
+        if device.type == "cpu":
+            return batch.pixels, batch.labels
+        pixels = batch.pixels.to(device, non_blocking=True)
+        return self._transform(pixels, batch.draws), batch.labels.to(device, non_blocking=True)
 
 
-def batches(
-    stream: Stream[T], transform: Transform, size: int, pinned: bool, pool: Executor
-) -> Iterator[Batch]:
-    """The batches of a stream, one after the other, without end."""
+def begin(
+    stream: Stream[T], transform: Transform, size: int, pool: ThreadPoolExecutor | None
+) -> Iterator[Callable[[], Batch]]:
+    """Functions that give the batches of a stream, one after the other, without end.
+
+    A pool has begun to make them, or else they are made by the call.
+    """
     items = stream.items()
     offsets = np.arange(size, dtype=np.uint64) * np.uint64(stream.world)
     first = stream.position + stream.rank
+    memory = Memory()
     while True:
-        loaded = stream.collection.load(list(islice(items, size)), pool)
         numbers = np.uint64(first) + offsets
-        if isinstance(loaded, Block):
-            yield cut(loaded, transform, stream.seed, numbers, pool.map, pinned)
-        else:
-            yield stack(loaded, transform, stream.seed, numbers, pool.map, pinned)
+        work = partial(make, stream, transform, list(islice(items, size)), numbers, memory)
+        yield work if pool is None else pool.submit(work).result
         first += size * stream.world
 
 
-def cut(
-    block: Block,
+def make(
+    stream: Stream[T],
     transform: Transform,
-    seed: int,
+    items: Sequence[T],
     numbers: NDArray[np.uint64],
-    spread: Map,
-    pinned: bool,
+    memory: Memory,
 ) -> Batch:
-    """One batch of a block, each image cropped as is drawn for its number."""
+    """The batch of some items of a stream, which have these numbers in it."""
+    loaded = stream.collection.load(items)
+    if isinstance(loaded, Block):
+        batch = cut(loaded, transform, stream.seed, numbers)
+    else:
+        batch = stack(loaded, transform, stream.seed, numbers)
+    if transform.device.type != "cpu":
+        return batch._replace(pixels=batch.pixels.pin_memory(), labels=batch.labels.pin_memory())
+    out = memory.take(tuple(batch.pixels.shape))
+    return batch._replace(pixels=transform(batch.pixels, batch.draws, out))
+
+
+def cut(block: Block, transform: Transform, seed: int, numbers: NDArray[np.uint64]) -> Batch:
+    """One batch of a block, each image cut as is drawn for its number."""
     images = block.images
     shape = transform.window(images.shape[1:], block.where)
     draws = transform.draw(seed, numbers, np.broadcast_to(images.shape[2:], (len(images), 2)))
-    if shape != images.shape[1:] or transform.views > 1 or draws.sizes is not None:
-        images = np.stack(transform.cut([*images], draws, spread))
-    pixels = torch.from_numpy(images)
+    if shape != images.shape[1:] or transform.views > 1 or changed(draws):
+        out = np.empty((len(draws.mirror), *shape), np.uint8)
+        transform.cut(images, draws, out)
+        images = out
     labels = torch.tensor(block.labels, dtype=torch.float32)
-    return Batch(pixels.pin_memory() if pinned else pixels, labels, draws)
+    return Batch(torch.from_numpy(images), labels, draws)
+
+
+def changed(draws: Draws) -> bool:
+    """Whether images that are as large as their crops are to be mirrored or resized."""
+    return draws.sizes is not None or bool(draws.mirror.any())
 
 
 def stack(
-    samples: Sequence[Sample],
-    transform: Transform,
-    seed: int,
-    numbers: NDArray[np.uint64],
-    spread: Map = map,
-    pinned: bool = False,
+    samples: Sequence[Sample], transform: Transform, seed: int, numbers: NDArray[np.uint64]
 ) -> Batch:
-    """One batch of samples, each cropped as is drawn for its number; DataError where sizes differ."""
+    """One batch of samples, each cut as is drawn for its number; DataError where sizes differ."""
     images = [sample.image for sample in samples]
-    _check_shapes(samples, transform)
+    shape = _shape(samples, transform)
     draws = transform.draw(seed, numbers, np.array([image.shape[1:] for image in images]))
-    crops = transform.cut(images, draws, spread)
-    whole = all(image.dtype == np.uint8 for image in images)
-    pixels = torch.empty(
-        (len(crops), *crops[0].shape),
-        dtype=torch.uint8 if whole else torch.float32,
-        pin_memory=pinned,
-    )
-    np.stack(crops, out=pixels.numpy())
+    whole = any(image.dtype != np.uint8 for image in images)
+    out = np.empty((len(draws.mirror), *shape), np.float32 if whole else np.uint8)
+    transform.cut(images, draws, out)
     labels = torch.tensor([sample.label for sample in samples], dtype=torch.float32)
-    return Batch(pixels, labels, draws)
+    return Batch(torch.from_numpy(out), labels, draws)
 
 
-def _check_shapes(samples: Sequence[Sample], transform: Transform) -> None:
-    """Raise DataError unless the crops of all samples have one shape."""
+def _shape(samples: Sequence[Sample], transform: Transform) -> tuple[int, ...]:
+    """The shape of a crop, which all samples have; DataError where they have not."""
     first = samples[0].image.shape
     shape = transform.window(first, samples[0].where)
     for sample in samples:
@@ -205,3 +229,4 @@ def _check_shapes(samples: Sequence[Sample], transform: Transform) -> None:
                 f"{transform.owner}: {sample.where} is {sized(size)}, but the first of its batch, "
                 f"{samples[0].where}, is {sized(first)}"
             )
+    return shape

@@ -23,7 +23,7 @@ from caffepy.proto import DataParameter
 
 logger = logging.getLogger(__name__)
 
-AHEAD = 16  # images in memory for each core
+AHEAD = 4  # images in memory for each core
 PROGRESS = 1000
 SHOWN = 20
 AS_IT_IS = Form()

@@ -6,9 +6,12 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from caffepy.data.images import Pixels, decode_image
-from caffepy.errors import DataError
+from caffepy.data.images import Pixels, decode_planes
+from caffepy.errors import DataError, ParseError
 from caffepy.proto import Datum
+from caffepy.proto.wire import BYTES, VARINT, read_varint
+
+DATA = Datum.DATA_FIELD_NUMBER << 3 | BYTES  # how the field begins
 
 Planes = NDArray[np.uint8] | NDArray[np.float32]  # (channels, height, width)
 
@@ -55,6 +58,28 @@ def parse_datum(value: bytes, where: object = "record") -> Datum:
         raise DataError(f"{where}: not a Datum message: {len(value)} bytes do not parse") from error
 
 
+def split_datum(value: bytes, where: object = "record") -> tuple[Datum, memoryview]:
+    """The message in a database's value, without its `data`, and a view of that in its place.
+
+    DataError, naming `where`, for other bytes. Where `data` is not the first of its fields that is
+    no whole number, as writers of Caffe's records have it, it is taken from the message as usual.
+    """
+    whole = memoryview(value)
+    at = 0
+    try:
+        while at < len(whole) and whole[at] & 7 == VARINT:
+            _, at = read_varint(whole, at + 1)
+        if at < len(whole) and whole[at] == DATA:
+            size, begin = read_varint(whole, at + 1)
+            if 0 <= size <= len(whole) - begin:
+                rest = parse_datum(bytes(whole[:at]) + bytes(whole[begin + size :]), where)
+                return rest, whole[begin : begin + size]
+    except ParseError as error:
+        raise DataError(f"{where}: not a Datum message: {error}") from error
+    datum = parse_datum(value, where)
+    return datum, memoryview(datum.data)
+
+
 def raw_images(datums: Sequence[Datum]) -> NDArray[np.uint8] | None:
     """The images of raw records of one size, (N, C, H, W), at once; None where there are others."""
     first = datums[0]
@@ -72,16 +97,22 @@ def raw_images(datums: Sequence[Datum]) -> NDArray[np.uint8] | None:
     return np.frombuffer(bytearray().join(data), np.uint8).reshape(len(data), *shape)
 
 
-def decode(datum: Datum, color: bool | None = None, where: object = "record") -> Planes:
+def decode(
+    datum: Datum,
+    color: bool | None = None,
+    where: object = "record",
+    data: bytes | memoryview | None = None,
+) -> Planes:
     """The image of a record: (C, H, W), blue first; uint8, or float32 of `float_data`; a view.
 
-    color is decode_image's, for encoded records; raw ones are as they are. DataError, naming
+    color is decode_planes's, for encoded records; raw ones are as they are. data
+    takes the place of the message's. DataError, naming
     `where`, for a damaged file or numbers that do not fill the shape.
     """
+    data = datum.data if data is None else data
     if datum.encoded:
-        return decode_image(datum.data, color, where).transpose(2, 0, 1)
+        return decode_planes(bytes(data), color, where)
     channels, height, width = datum.channels, datum.height, datum.width
-    data = datum.data
     planes: Planes = (
         np.frombuffer(data, np.uint8) if data else np.array(datum.float_data, np.float32)
     )

@@ -1,16 +1,12 @@
 """The image files that a list names, as a collection of labelled images."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
-from functools import lru_cache
 from os import PathLike
-
-import numpy as np
-from numpy.typing import NDArray
 
 from caffepy.data.batches import Sample
 from caffepy.data.image_list import Entry, read_list
 from caffepy.data.images import decode_image, resize
+from caffepy.data.order import Order
 from caffepy.errors import DataError
 
 
@@ -42,9 +38,8 @@ class ImageFiles:
         self.folder = folder
         self.color = color
         self.size = size
-        self.seed = None if seed is None else seed % 2**64  # NumPy refuses negative seeds
         self.entries = read_list(source)
-        self._order = lru_cache(maxsize=1)(self._draw_order)
+        self._order = Order(len(self.entries), seed)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -55,18 +50,16 @@ class ImageFiles:
 
     def items(self, start: int, step: int) -> Iterator[Entry]:
         """Every `step`th image from number `start` on, epoch after epoch; without end."""
-        while True:
-            epoch, place = divmod(start, len(self.entries))
-            yield self.entries[self._order(epoch)[place]]
-            start += step
+        for place in self._order.places(start, step):
+            yield self.entries[place]
 
     def name(self, entry: Entry) -> str:
         """Its line in the list, and its path."""
         return f"{self.source}:{entry.line}: {self.folder + entry.name!r}"
 
-    def load(self, entries: Sequence[Entry], pool: Executor) -> list[Sample]:
-        """The images and labels of entries, decoded by the pool."""
-        return list(pool.map(self.sample, entries))
+    def load(self, entries: Sequence[Entry]) -> list[Sample]:
+        """The images and labels of entries."""
+        return [self.sample(entry) for entry in entries]
 
     def sample(self, entry: Entry) -> Sample:
         """One image, uint8, and its label; DataError, naming line and path, if it is unreadable."""
@@ -79,8 +72,3 @@ class ImageFiles:
         if self.size is not None:
             pixels = resize(pixels, *self.size)
         return Sample(pixels.transpose(2, 0, 1), entry.label, self.name(entry))
-
-    def _draw_order(self, epoch: int) -> Sequence[int] | NDArray[np.intp]:
-        if self.seed is None:
-            return range(len(self.entries))
-        return np.random.default_rng((self.seed, epoch)).permutation(len(self.entries))

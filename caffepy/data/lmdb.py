@@ -23,7 +23,7 @@ from caffepy.proto import DataParameter
 LONGEST_KEY = 511
 FIRST_MAP = 1 << 24
 RECORDS_HELD = 1000  # of an open transaction, as Caffe's tools commit
-BYTES_HELD = 1 << 26
+BYTES_HELD = 1 << 23  # few enough to stay in a cache; of large records a commit is cheap
 LOOK = 32  # records between two looks at whether somebody writes
 
 # LMDB forbids one process to open the same files twice, but two layers may read one database:

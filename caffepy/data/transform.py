@@ -1,8 +1,9 @@
 """TransformationParameter: which part of an image a net sees, mirrored or not, and in what units."""
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Iterable
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,7 +23,10 @@ from caffepy.proto.files import read_binary
 COLOURS = 3  # blue, green, red
 
 Shape = tuple[int, ...]
-Map = Callable[[Callable[[Planes], Planes], Iterable[Planes]], Iterable[Planes]]
+Place = tuple[int, int, bool]
+Numbers = Any  # torch's or numpy's: both understand what is done with them here
+
+CACHED = 1 << 18  # numbers that stay near a core of the CPU from one step to the next
 
 
 class Draws(NamedTuple):
@@ -43,9 +47,9 @@ class Draws(NamedTuple):
 class Transform:
     """((image - mean) * scale), cropped and mirrored, as a TransformationParameter says.
 
-    In training, colours are distorted and light is added before. Cropping is done to each record,
-    by `cut`; the rest to batches of any shape (N, C, h, w), on the device they are on, by calling
-    this. LayerError where the settings contradict each other.
+    In training, colours are distorted and light is added before. Cropping and mirroring is done to
+    each record, by `cut`, while it is bytes; the rest to batches of any shape (N, C, h, w), on the
+    device they are on, by calling this. LayerError where the settings contradict each other.
 
     color: `decode_image`'s. crop: (h, w), None for the whole image. views: how many crops of each
     image there are.
@@ -62,6 +66,7 @@ class Transform:
             raise refused(owner, "mean_file and mean_value are both set", "mean_value")
         self.color = True if param.force_color else False if param.force_gray else None
         self.owner = owner
+        self.device = device
         self._crop = Crop(param, training, owner)
         self.crop, self.views = self._crop.size, self._crop.views
         lighting = Lighting(param, owner) if lit(param) else None
@@ -70,10 +75,11 @@ class Transform:
         self._distortion = distortion if training else None
         self._scale = param.scale
         self._mean_values = torch.tensor(list(param.mean_value), device=device)
-        self._mean_image = None
+        self._mean_images = None  # as it is, and mirrored
         if param.HasField("mean_file"):
             self._mean_file = param.mean_file
-            self._mean_image = read_mean(param.mean_file).to(device)
+            mean = read_mean(param.mean_file)
+            self._mean_images = torch.stack([mean, mean.flip(2)]).to(device)
 
     def window(self, shape: Shape, where: object) -> Shape:
         """The shape (C, h, w) of a crop of an image; the error of an image it cannot take.
@@ -83,9 +89,9 @@ class Transform:
         channels, height, width = shape
         if self.crop is not None and not self._crop.resized:
             self._check_size(self.crop, (height, width), where)
-        if self._mean_image is not None and self._mean_image.shape != shape:
+        if self._mean_images is not None and self._mean_images.shape[1:] != shape:
             raise DataError(
-                f"{self.owner}: the mean in {self._mean_file} is {sized(self._mean_image.shape)}, "
+                f"{self.owner}: the mean in {self._mean_file} is {sized(self._mean_images.shape[1:])}, "
                 f"{where} is {sized(shape)}; they must be equal, before cropping"
             )
         if len(self._mean_values) not in (0, 1, channels):
@@ -124,19 +130,18 @@ class Transform:
         colours = None if self._distortion is None else self._distortion.draw(seed, numbers)
         return Draws(*corners, light, colours)
 
-    def cut(self, images: Sequence[Planes], draws: Draws, spread: Map = map) -> list[Planes]:
-        """The crops of images (C, H, W), as drawn for them; `spread` calls what takes long."""
-        if self.crop is None:
-            return list(images)
-        repeated = [image for image in images for _ in range(self.views)]
-        sizes = repeat(self.crop) if draws.sizes is None else draws.sizes.tolist()
-        parts = [
-            image[:, top : top + height, left : left + width]
-            for image, top, left, (height, width) in zip(
-                repeated, draws.top.tolist(), draws.left.tolist(), sizes, strict=False
-            )
-        ]
-        return parts if draws.sizes is None else list(spread(self._resized, parts))
+    def cut(
+        self, images: Iterable[Planes], draws: Draws, out: NDArray[np.uint8] | NDArray[np.float32]
+    ) -> None:
+        """Write the crops of images (C, H, W) that were drawn, mirrored or not, to out (N, C, h, w)."""
+        repeated = (image for image in images for _ in range(self.views))
+        sizes = repeat(out.shape[2:]) if draws.sizes is None else draws.sizes.tolist()
+        for to, image, place, size in zip(out, repeated, by_record(draws), sizes, strict=False):
+            top, left, mirror = place
+            part = image[:, top : top + size[0], left : left + size[1]]
+            if draws.sizes is not None:
+                part = self._resized(part)
+            to[...] = part[:, :, ::-1] if mirror else part
 
     def _resized(self, part: Planes) -> Planes:
         """A part of an image, of the crop's size."""
@@ -145,37 +150,57 @@ class Transform:
             2, 0, 1
         )
 
-    def __call__(self, pixels: Tensor, draws: Draws) -> Tensor:
-        """The batch a net sees, float32, of cropped pixels (N, C, h, w).
+    def __call__(self, pixels: Tensor, draws: Draws, out: Tensor | None = None) -> Tensor:
+        """The batch a net sees, float32, of pixels (N, C, h, w) that were cut as drawn.
 
-        Computed in place where the pixels are float32 already.
+        It is written to `out`, where that is given. On a CPU, one thread does it.
         """
-        x = pixels.float()
+        x = torch.empty(pixels.shape, device=pixels.device) if out is None else out
         if draws.colours is not None:
-            distort(x, draws.colours)
-        if draws.light is not None:
-            x += draws.light.to(x.device)[:, :, None, None]
-        if self._mean_image is not None:
-            x -= self._mean_at(self._mean_image, draws)
-        elif len(self._mean_values):
-            x -= self._mean_values[:, None, None]
-        if self._scale != 1:
-            x *= self._scale
-        if draws.mirror.any():
-            flipped = torch.from_numpy(np.flatnonzero(draws.mirror)).to(x.device)
-            x[flipped] = x[flipped].flip(3)
+            pixels = x.copy_(pixels)
+            distort(pixels, draws.colours)
+        if x.device.type == "cpu":
+            self._compute(x.numpy(), pixels.numpy(), draws)
+        else:
+            self._compute(x, pixels, draws)
         return x
 
-    def _mean_at(self, mean: Tensor, draws: Draws) -> Tensor:
-        if self.crop is None:
-            return mean
-        height, width = self.crop
-        top, left = draws.top, draws.left
-        if (top == top[0]).all() and (left == left[0]).all():
-            return mean[:, top[0] : top[0] + height, left[0] : left[0] + width]
-        windows = mean.unfold(1, height, 1).unfold(2, width, 1)
-        corners = torch.from_numpy(np.stack([top, left])).to(mean.device)
-        return windows[:, corners[0], corners[1]].transpose(0, 1)
+    def _compute(self, x: Numbers, pixels: Numbers, draws: Draws) -> None:
+        """Add light to pixels, subtract the mean and scale, part by part, into x."""
+        size = max(1, CACHED // math.prod(x.shape[1:])) if isinstance(x, np.ndarray) else len(x)
+        light = None if draws.light is None else same_kind(draws.light.to(self.device), x)
+        places = by_record(draws)
+        for begin in range(0, len(x), size):
+            part = slice(begin, begin + size)
+            x[part] = pixels[part]
+            if light is not None:
+                x[part] += light[part][:, :, None, None]
+            self._subtract(x[part], places[part])
+            if self._scale != 1:
+                x[part] *= self._scale
+
+    def _subtract(self, x: Numbers, places: list[Place]) -> None:
+        """Subtract the mean, in place; a mean image where it was cut, and mirrored with it."""
+        if self._mean_images is None:
+            if len(self._mean_values):
+                x -= same_kind(self._mean_values, x)[:, None, None]
+            return
+        means = same_kind(self._mean_images, x)
+        height, width = x.shape[2:]
+        for number, (top, left, mirror) in enumerate(places):
+            first = means.shape[3] - width - left if mirror else left
+            x[number] -= means[int(mirror), :, top : top + height, first : first + width]
+
+
+def by_record(draws: Draws) -> list[Place]:
+    """Where each crop is, and whether it is mirrored, as Python's numbers."""
+    columns = draws.top.tolist(), draws.left.tolist(), draws.mirror.tolist()
+    return list(zip(*columns, strict=True))
+
+
+def same_kind(numbers: Tensor, like: Numbers) -> Numbers:
+    """A tensor as numpy's or torch's, whichever `like` is; no copy."""
+    return numbers.numpy() if isinstance(like, np.ndarray) else numbers
 
 
 def as_bytes(image: Planes, owner: str) -> Pixels:

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 class Data(SourceLayer):
     """Batches of a database's records, in the order of their keys, beginning again at its end.
 
+    With `shuffle`, an extension, each epoch has its own order. It is drawn from the seed of the run,
+    and a run that goes on sees what an unbroken one would have seen.
+
     Tops:    data (N, C, h, w), transformed as transform_param says; h and w are crop_size, or those
              of the batch's first record, which the others must share;
              label (N,), where a second top is named.
@@ -43,14 +46,17 @@ class Data(SourceLayer):
         self._transform = Transform(
             param.transform_param, source.training, source.device, self.full_name
         )
-        records = Records(self._open(data), self._transform.color)
+        seed = source.seed if data.shuffle else None
+        records = Records(self._open(data), self._transform.color, seed)
+        if data.shuffle:
+            logger.info("Shuffling data")
         self._stream = Stream(records, source.seed, *source.share, source.position)
         self._batches = Batches(
             self._stream,
             self._transform,
             data.batch_size,
             0 if records.light(data.batch_size) else depth,
-            pinned=source.device.type == "cuda",
+            source.workers,
         )
         for field in ("rand_skip", "force_encoded_color"):
             if data.HasField(field):
@@ -77,12 +83,7 @@ class Data(SourceLayer):
 
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`."""
-        batch = self._batches.read()
-        pixels = batch.pixels.to(self.source.device, non_blocking=True)
-        data = self._transform(pixels, batch.draws)
-        if len(self.param.top) == 1:
-            return (data,)
-        return data, batch.labels.to(self.source.device)
+        return self._batches.read()[: len(self.param.top)]
 
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:
         """The shapes of the next batch, from its first record."""

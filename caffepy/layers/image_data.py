@@ -23,7 +23,7 @@ class ImageData(SourceLayer):
     """Batches of image files, in the order of a list, beginning again at its end.
 
     A line of the list is `name label`; `root_folder` is put before the name as it is. Images are
-    decoded each time, on all cores, with blue first, or to one channel where `is_color` is false,
+    decoded each time, by several threads, with blue first, or to one channel where `is_color` is false,
     and resized where `new_height` and `new_width` are set. With `shuffle` each epoch has its own
     order; with `rand_skip` the first begins at a random place below it. Both are drawn from the
     seed of the run, and a run that goes on sees what an unbroken one would have seen.
@@ -61,7 +61,7 @@ class ImageData(SourceLayer):
             self._transform,
             images.batch_size,
             depth,
-            pinned=source.device.type == "cuda",
+            source.workers,
         )
 
     def _check(self, images: ImageDataParameter) -> None:
@@ -101,9 +101,7 @@ class ImageData(SourceLayer):
 
     def read(self) -> tuple[Tensor, ...]:
         """The next batch, on `source.device`."""
-        batch = self._batches.read()
-        pixels = batch.pixels.to(self.source.device, non_blocking=True)
-        return self._transform(pixels, batch.draws), batch.labels.to(self.source.device)
+        return self._batches.read()
 
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:
         """The shapes of the next batch, from its first image."""

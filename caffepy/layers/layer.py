@@ -7,6 +7,7 @@ from typing import ClassVar, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from caffepy.data.ahead import WORKERS
 from caffepy.errors import LayerError, near
 from caffepy.fillers import fill
 from caffepy.graph.kinds import KINDS, Kind
@@ -70,7 +71,8 @@ class Source:
     """What a source layer is told besides its message.
 
     seed: the run's; rank and world: which of how many processes this is, for dealing records;
-    position: how many records were read before, by an earlier run.
+    position: how many records were read before, by an earlier run; workers: how many threads make
+    batches, which changes none of them.
     """
 
     training: bool
@@ -79,6 +81,7 @@ class Source:
     rank: int = 0
     world: int = 1
     position: int = 0
+    workers: int = WORKERS
 
     @property
     def share(self) -> tuple[int, int]:

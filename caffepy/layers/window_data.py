@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caffepy.data.ahead import WORKERS, Ahead, end_with
+from caffepy.data.ahead import Ahead, end_with
 from caffepy.data.transform import read_mean, sized
 from caffepy.data.window_crop import WindowCrop
 from caffepy.data.window_list import WindowList, read_windows
@@ -65,7 +65,7 @@ class WindowData(SourceLayer):
         )
         rank, self._world = source.share
         self._position = source.position
-        pool = ThreadPoolExecutor(WORKERS, "decoder")
+        pool = ThreadPoolExecutor(source.workers, "decoder")
         first = source.position // self._size + rank
         self._ahead = Ahead(self._sampler.batches(first, self._world, pool), depth)
         end_with(self._ahead, pool)

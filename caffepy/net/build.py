@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import torch
 
+from caffepy.data.ahead import WORKERS
 from caffepy.errors import DataError, LayerError
 from caffepy.graph.graph import Graph, Node
 from caffepy.layers.layer import (
@@ -23,22 +24,29 @@ from caffepy.proto.arrays import to_array
 N = TypeVar("N", bound=Net)
 
 
-def build_net(graph: Graph, *, device: str | torch.device = "cpu", seed: int = 0) -> Net:
+def build_net(
+    graph: Graph,
+    *,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+    workers: int = WORKERS,
+) -> Net:
     """Build every layer of a graph in file order, with its fillers, on a device.
 
     Args:
         graph: what `caffepy.graph.load.load_graph` returned.
         device: where the blobs are and the layers run.
         seed: of what data layers draw; parameters are filled from torch's own generator.
+        workers: how many threads make the batches of each data layer; the batches are the same.
 
     Raises:
         LayerError: a layer whose message or bottoms are wrong, with its place in the file.
         DataError: a database that cannot be read.
     """
-    return assemble(Net(graph, torch.device(device)), seed)
+    return assemble(Net(graph, torch.device(device)), seed, workers=workers)
 
 
-def assemble(net: N, seed: int, *, rank: int = 0, world: int = 1) -> N:
+def assemble(net: N, seed: int, *, workers: int = WORKERS, rank: int = 0, world: int = 1) -> N:
     """Build the layers of an empty net's graph into it, as `build_net` does.
 
     rank, world: which of how many processes that train together this is.
@@ -50,6 +58,7 @@ def assemble(net: N, seed: int, *, rank: int = 0, world: int = 1) -> N:
             seed=seed,
             rank=rank,
             world=world,
+            workers=workers,
         )
         bottoms = [net.shapes[name] for name in node.param.bottom]
         try:

@@ -1,5 +1,6 @@
 """The net: Caffe's graph of named blobs as one torch module."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +45,7 @@ class Net(nn.Module):
     repeat. inputs: tops of Input layers. outputs: tops that no layer consumes, sorted.
     shapes: of each blob, as built. loss_weights: by blob, where not zero. learnable: the blobs that
     the solver updates, in Caffe's order. tops: what the last `forward_backward` or `evaluate` gave.
+    waited: the seconds that `read` took so far.
     """
 
     def __init__(self, graph: Graph, device: torch.device) -> None:
@@ -58,6 +60,7 @@ class Net(nn.Module):
         self.inputs = list(graph.inputs)
         self.outputs = list(graph.outputs)
         self.tops: dict[str, Tensor] = {}
+        self.waited = 0.0
         self.blobs = BlobTable()
         self.steps: list[Step] = []
 
@@ -85,10 +88,12 @@ class Net(nn.Module):
 
     def read(self) -> dict[str, Tensor]:
         """The next batch of each layer without bottoms, by blob name; zeros for Input layers."""
+        begun = time.perf_counter()
         tops: dict[str, Tensor] = {}
         for layer, step in self.plan():
             if isinstance(layer, SourceLayer):
                 tops.update(zip(step.tops, layer.read(), strict=True))
+        self.waited += time.perf_counter() - begun
         return tops
 
     def forward(self, **tops: Tensor) -> dict[str, Tensor]:

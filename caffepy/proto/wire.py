@@ -39,14 +39,14 @@ def read_fields(data: memoryview) -> Fields:
     at = 0
     while at < len(data):
         start = at
-        tag, at = _varint(data, at)
+        tag, at = read_varint(data, at)
         number, kind = tag >> 3, tag & 7
         if kind == VARINT:
-            value, at = _varint(data, at)
+            value, at = read_varint(data, at)
             fields.ints.setdefault(number, []).append(value)
             continue
         if kind == BYTES:
-            size, at = _varint(data, at)
+            size, at = read_varint(data, at)
         elif kind in (FIXED32, FIXED64):
             size = 4 if kind == FIXED32 else 8
         else:
@@ -68,8 +68,8 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """The number at a place, as int64, and the place after it."""
+def read_varint(data: memoryview, at: int) -> tuple[int, int]:
+    """The number at a place, as int64, and the place after it; ParseError where it is cut short."""
     value = 0
     for index, byte in enumerate(data[at : at + 10]):
         value |= (byte & 0x7F) << 7 * index

@@ -17,15 +17,15 @@ from caffepy.net.debug import debugging_update
 from caffepy.net.net import Net
 from caffepy.net.place import place_of
 from caffepy.proto import RunState, SolverState
-from caffepy.proto.arrays import to_blob
 from caffepy.solver import report
 from caffepy.solver.divergence import Moment, diagnose, last_good, moment
 from caffepy.solver.journal import Journal
 from caffepy.solver.keeper import Keeper
 from caffepy.solver.passes import forward_backward, run_test
 from caffepy.solver.plateau import kept_plateau
+from caffepy.solver.profile import PASSES, UPDATE, Profile, timed
 from caffepy.solver.requests import Action, Requests
-from caffepy.solver.resume import take_up
+from caffepy.solver.resume import state_of, take_up
 from caffepy.solver.run_state import capture, recall
 from caffepy.solver.setup import choose_snapshot, complete, make_nets, sow, weight_files
 from caffepy.solver.update import Updater
@@ -55,7 +55,7 @@ class Solver:
     weights did to the train net. callbacks: in each iteration the first of each is called before the
     forward pass, the second when the gradients are there. progress: called after each update with
     iter, max_iter, the smoothed loss and the learning rate. journal: its `record` is called with
-    every number that is logged.
+    every number that is logged. profile: measures iterations, where it is set.
 
     Raises:
         ParseError, NetError, LayerError, DataError: a file or a net is wrong.
@@ -101,6 +101,7 @@ class Solver:
         self.journal = Journal(self.param)
         self.on_nan = on_nan
         self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
+        self.profile: Profile | None = None
         self._requests = Requests()
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         log.info("Solver scaffolding done.")
@@ -147,6 +148,8 @@ class Solver:
         end = self.iter + count
         while self.iter < end and not self.stopping:
             self._iterate()
+            if self.profile is not None:
+                self.profile.lap()
 
     def _iterate(self) -> None:
         self.net.zero_diffs()
@@ -156,7 +159,8 @@ class Solver:
                 return
         for on_start, _ in self.callbacks:
             on_start()
-        self._losses.append(self._forward_backward())
+        with timed(self.profile, PASSES):
+            self._losses.append(self._forward_backward())
         if self._watched is None:
             self.updater.plateau.value = self.smoothed_loss
         if self._due(self.param.display):
@@ -199,7 +203,7 @@ class Solver:
         rate = self.updater.rate(self.iter)
         if self._due(self.param.display):
             self.journal.rate(self.iter, rate, self.updater.line(self.iter, rate))
-        with debugging_update(self.net.learnable, on=self._debugs):
+        with timed(self.profile, UPDATE), debugging_update(self.net.learnable, on=self._debugs):
             self.updater.update(rate, self.iter)
         self.iter += 1
         return rate
@@ -252,12 +256,7 @@ class Solver:
         self._last_snapshot = self.iter
 
     def _state(self) -> SolverState:
-        return SolverState(
-            iter=self.iter,
-            current_step=self.updater.current_step,
-            history=[to_blob(tensor.cpu().numpy()) for tensor in self.updater.history],
-            run=self._test_start or self._capture(),
-        )
+        return state_of(self.iter, self.updater, self._test_start or self._capture())
 
     def _capture(self) -> RunState:
         places = [place_of(net) for net in (self.net, *self.test_nets)]

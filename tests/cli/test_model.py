@@ -25,6 +25,7 @@ def flags(folder: Path, *weights: str) -> argparse.Namespace:
         level=0,
         stage=[],
         pool_norm_order=None,
+        data_workers=1,
     )
 
 

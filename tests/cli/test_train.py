@@ -10,6 +10,7 @@ from caffepy.cli.main import main
 from caffepy.cli.train import gpu_of
 from caffepy.proto import SolverParameter
 from tests.cli.tiny import NET, bodies, snapshots, write_tiny
+from tests.data.databases import ramp, write_images
 from tests.layers.user_classes import python_layer, write_classes
 
 
@@ -284,3 +285,43 @@ def test_a_python_layer_that_fails_is_told_and_traced(
     assert "Traceback" not in short
     assert error in long
     assert 'raise KeyError("anchors")' in long
+
+
+def test_profile_ends_with_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "-solver", "solver.prototxt", "--profile"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Mean of 9 iterations, after the first:"
+    assert [line[:30].rstrip() for line in lines[1:]] == [
+        "waiting for data",
+        "forward and backward",
+        "update",
+        "other (tests, snapshots, log)",
+        "in all",
+    ]
+    assert lines[-1].endswith(" 100.0 %")
+
+
+PHOTOS = """
+layer { name: "data" type: "Data" top: "data" top: "label"
+  data_param { source: "db" batch_size: 4 shuffle: true }
+  transform_param { crop_size: 5 mirror: true scale: 0.01 } }
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip"
+  inner_product_param { num_output: 9 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+"""
+
+
+def test_any_number_of_data_workers_trains_the_same(folder: Path) -> None:
+    write_images(folder / "db", [ramp(7, 8, 3, 9 * start) for start in range(9)], "png")
+    (folder / "net.prototxt").write_text(PHOTOS)
+    (folder / "solver.prototxt").write_text(
+        'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 12 snapshot_prefix: "n" '
+        "random_seed: 3"
+    )
+    weights = []
+    for workers in ("1", "3"):
+        assert main(["train", "-solver", "solver.prototxt", "--data-workers", workers]) == 0
+        weights.append((folder / "n_iter_12.caffemodel").read_bytes())
+
+    assert weights[0] == weights[1]

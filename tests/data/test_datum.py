@@ -7,6 +7,7 @@ from caffepy.data.datum import (
     float_record,
     parse_datum,
     raw_images,
+    split_datum,
     to_datum,
 )
 from caffepy.data.images import encode_image
@@ -101,6 +102,51 @@ def test_raw_images_of_one_size_are_read_at_once() -> None:
 def test_other_records_are_read_singly(other: Datum) -> None:
     assert raw_images([to_datum(ramp(2, 3), 0), other]) is None
     assert raw_images([other, to_datum(ramp(2, 3), 0)]) is None
+
+
+@pytest.mark.parametrize(
+    "datum",
+    [
+        pytest.param(to_datum(ramp(200, 300), 5), id="raw"),
+        pytest.param(to_datum(ramp(1, 2), -3), id="negative label"),
+        pytest.param(encoded_datum(b"file" * 9000, 7), id="encoded"),
+        pytest.param(Datum(channels=1, height=1, width=2, float_data=[0.5, 2]), id="floats"),
+        pytest.param(Datum(label=4), id="no data"),
+        pytest.param(Datum(), id="nothing"),
+    ],
+)
+def test_a_message_and_its_data_are_split(datum: Datum) -> None:
+    rest, data = split_datum(datum.SerializeToString())
+
+    assert bytes(data) == datum.data
+    datum.ClearField("data")
+    rest.ClearField("data")
+    assert rest == datum
+
+
+def test_data_is_found_behind_other_fields() -> None:
+    floats = Datum(float_data=[0.5]).SerializeToString()
+    value = floats + to_datum(ramp(2, 3), 5).SerializeToString()
+
+    rest, data = split_datum(value)
+
+    assert bytes(data) == to_datum(ramp(2, 3), 5).data
+    assert rest.label == 5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"hello", id="text"),
+        pytest.param(b"\x08", id="cut short in a tag"),
+        pytest.param(b"\x08\xff\xff", id="cut short in a number"),
+        pytest.param(to_datum(ramp(2, 3), 5).SerializeToString()[:20], id="cut short in data"),
+        pytest.param(b"\x22\xff" + b"\xff" * 10, id="endless size"),
+    ],
+)
+def test_other_bytes_are_not_split(value: bytes) -> None:
+    with pytest.raises(DataError, match=r"^db: record '07': not a Datum message: "):
+        split_datum(value, "db: record '07'")
 
 
 def test_numbers_that_are_no_bytes_are_written_as_protobuf_writes_them() -> None:

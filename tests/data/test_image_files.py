@@ -1,4 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -50,8 +49,7 @@ def test_loads_images_in_order_with_labels_and_names(tmp_path: Path) -> None:
     images = [ramp(2, 3), ramp(4, 5, start=70), ramp(3, 2, start=9)]
     files = make(*write_list(tmp_path, images))
 
-    with ThreadPoolExecutor(2) as pool:
-        samples = files.load(files.entries[::-1], pool)
+    samples = files.load(files.entries[::-1])
 
     for sample, number in zip(samples, (2, 1, 0), strict=True):
         np.testing.assert_array_equal(sample.image, images[number].transpose(2, 0, 1))

@@ -8,12 +8,14 @@ from pathlib import Path
 import plyvel
 import pytest
 
+from caffepy.data.datum import parse_datum
 from caffepy.data.leveldb import LevelDB, LevelDBWriter
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 from tests.data.databases import write_records
 
 ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "data"
 
 write = partial(write_records, backend=DataParameter.LEVELDB)
 other = partial(write_records, backend=DataParameter.LMDB)
@@ -54,6 +56,16 @@ def test_reads_what_leveldb_itself_wrote(tmp_path: Path) -> None:
         (b"two", b"2"),
         (b"one", b"1"),
     ]
+
+
+def test_reads_a_database_of_the_real_program() -> None:
+    database = LevelDB(GOLDEN / "leveldb_db")
+
+    keys = [b"%08d_s%d.png" % (number, number) for number in range(9)]
+    assert list(database.keys()) == keys
+    datum = parse_datum(database.get(keys[3]))
+    assert (datum.channels, datum.height, datum.width, datum.label) == (3, 32, 24, 3)
+    assert len(datum.data) == 3 * 32 * 24
 
 
 def test_leveldb_itself_reads_what_was_written(tmp_path: Path) -> None:
@@ -181,6 +193,19 @@ def test_refuses_to_read(tmp_path: Path, passing: Path, make: object, message: s
     assert str(passing) not in str(caught.value)
     assert "b'" not in str(caught.value)
     assert views(passing) == []
+
+
+def test_without_plyvel_the_error_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "db")
+    monkeypatch.setitem(sys.modules, "plyvel", None)
+    message = r"plyvel, which is not installed: pip install 'caffepy\[leveldb\]'$"
+
+    with pytest.raises(DataError, match=message):
+        len(LevelDB(path))
+    with pytest.raises(DataError, match=message):
+        LevelDBWriter(tmp_path / "new")
 
 
 def test_keys_of_any_length(tmp_path: Path) -> None:

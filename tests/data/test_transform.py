@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from caffepy.data.images import resize
 from caffepy.data.pca import Pca, write_pca
-from caffepy.data.transform import Draws, Transform, read_mean, sized
+from caffepy.data.transform import Draws, Transform, by_record, read_mean, sized
 from caffepy.errors import DataError, LayerError, ParseError
 from caffepy.proto import BlobProto, BlobShape, TransformationParameter
 from tests.data.databases import ramp
@@ -39,15 +39,10 @@ IMAGES = np.stack([ramp(6, 8, 3, start).transpose(2, 0, 1) for start in (0, 50)]
 
 
 def transformed(transform: Transform, draws: Draws) -> NDArray[np.float32]:
-    """Two images, cropped as drawn, through the rest of the transformation."""
-    height, width = transform.crop or (6, 8)
-    cropped = np.stack(
-        [
-            image[:, top : top + height, left : left + width]
-            for image, top, left in zip(IMAGES, draws.top, draws.left, strict=True)
-        ]
-    )
-    result: NDArray[np.float32] = transform(torch.from_numpy(cropped), draws).numpy()
+    """Two images, cut as drawn, through the rest of the transformation."""
+    pixels = np.empty((2, 3, *(transform.crop or (6, 8))), np.uint8)
+    transform.cut(IMAGES, draws, pixels)
+    result: NDArray[np.float32] = transform(torch.from_numpy(pixels), draws).numpy()
     return result
 
 
@@ -227,8 +222,9 @@ def test_ten_crops_each_with_its_part_of_the_mean(tmp_path: Path) -> None:
     transform = make(f'mean_file: "{path}" crop_size: 3 ten_crop: true')
     draws = transform.draw(0, np.arange(2, dtype=np.uint64), np.array([[6, 8], [6, 8]]))
 
-    crops = transform.cut(list(IMAGES), draws)
-    found = transform(torch.from_numpy(np.stack(crops)), draws).numpy()
+    crops = np.empty((20, 3, 3, 3), np.uint8)
+    transform.cut(IMAGES, draws, crops)
+    found = transform(torch.from_numpy(crops), draws).numpy()
 
     assert found.shape == (20, 3, 3, 3)
     for number, image in enumerate(IMAGES - mean):
@@ -244,7 +240,8 @@ def test_parts_are_resized_to_the_crop() -> None:
     transform = make("crop_h: 3 crop_w: 5 random_resized_crop { }", training=True)
     draws = transform.draw(1, np.arange(2, dtype=np.uint64), np.array([[6, 8], [6, 8]]))
 
-    crops = transform.cut(list(IMAGES), draws)
+    crops = np.empty((2, 3, 3, 5), np.uint8)
+    transform.cut(IMAGES, draws, crops)
 
     assert draws.sizes is not None
     for image, crop, top, left, (height, width) in zip(
@@ -267,7 +264,7 @@ def test_floats_are_not_resized() -> None:
     draws = transform.draw(1, np.arange(2, dtype=np.uint64), np.array([[6, 8], [6, 8]]))
 
     with pytest.raises(DataError, match="random_resized_crop takes images of bytes; here are fl"):
-        transform.cut(list(IMAGES.astype(np.float32)), draws)
+        transform.cut(IMAGES.astype(np.float32), draws, np.empty((2, 3, 3, 3), np.float32))
 
 
 def write_components(folder: Path) -> str:
@@ -326,3 +323,35 @@ def test_light_and_colours_are_for_three_channels(tmp_path: Path, field: str) ->
 def test_refuses_a_rectangle_that_is_too_wide() -> None:
     with pytest.raises(DataError, match="the crop is 3x9; r has only 6 rows and 8 columns"):
         make("crop_h: 3 crop_w: 9").window((3, 6, 8), "r")
+
+
+@pytest.mark.parametrize("count", [3, 40], ids=["few", "more than stay near a core"])
+def test_a_batch_is_computed_where_it_is_to_be(
+    tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("caffepy.data.transform.CACHED", 10 * 3 * 5 * 5)
+    path = write_mean(tmp_path / "mean.binaryproto", mean_image(3, 6, 8))
+    transform = make(f'mean_file: "{path}" crop_size: 5 mirror: true scale: 3', training=True)
+    images = np.stack([ramp(6, 8, 3, start).transpose(2, 0, 1) for start in range(count)])
+    draws = draw(transform, 1, range(count), (6, 8))
+    pixels, out = np.empty((count, 3, 5, 5), np.uint8), torch.empty(count, 3, 5, 5)
+    transform.cut(images, draws, pixels)
+
+    assert transform(torch.from_numpy(pixels), draws, out) is out
+
+    for number, (top, left, mirror) in enumerate(by_record(draws)):
+        expected = (images[number] - mean_image(3, 6, 8)) * 3
+        expected = expected[:, top : top + 5, left : left + 5]
+        np.testing.assert_allclose(out[number], expected[:, :, ::-1] if mirror else expected)
+
+
+def test_the_arithmetic_of_a_device_is_that_of_the_cpu(tmp_path: Path) -> None:
+    path = write_mean(tmp_path / "mean.binaryproto", mean_image(3, 6, 8))
+    transform = make(f'mean_file: "{path}" crop_size: 3 scale: 0.3', training=True)
+    pixels = np.empty((2, 3, 3, 3), np.uint8)
+    transform.cut(IMAGES, CORNERS, pixels)
+    x = torch.empty(2, 3, 3, 3)
+
+    transform._compute(x, torch.from_numpy(pixels), CORNERS)  # torch's words instead of numpy's
+
+    assert torch.equal(x, transform(torch.from_numpy(pixels), CORNERS))

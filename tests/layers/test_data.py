@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -206,6 +208,36 @@ def test_says_what_is_missing_before_it_opens_anything(
     assert caught.value.field == f"data_param.{field}"
 
 
+@pytest.mark.parametrize("shuffle", ["", "shuffle: true"], ids=["in order", "shuffled"])
+@pytest.mark.parametrize("transform", ["", "crop_size: 3 mirror: true"], ids=["whole", "crop"])
+def test_a_run_that_goes_on_sees_what_an_unbroken_one_sees(
+    path: str, shuffle: str, transform: str
+) -> None:
+    param = f'source: "{path}" batch_size: 3 {shuffle}'
+    unbroken = make(param, transform, training=True)
+    for _ in range(4):
+        unbroken.read()
+    assert unbroken.position == 12
+
+    resumed = make(param, transform, training=True, position=12)
+
+    for _ in range(5):
+        for one, other in zip(unbroken.read(), resumed.read(), strict=True):
+            assert torch.equal(one, other)
+
+
+def test_shuffled_epochs_are_dealt_to_ranks(path: str) -> None:
+    param = f'source: "{path}" batch_size: 2 shuffle: true'
+    whole = make(param, training=True)
+    drawn = [int(label) for _ in range(15) for label in whole.read()[1]]
+    assert drawn[:5] != [0, 1, 2, 3, 4]
+    assert sorted(drawn[:5]) == sorted(drawn[5:10]) == [0, 1, 2, 3, 4]
+
+    for rank in range(3):
+        layer = make(param, training=True, rank=rank, world=3)
+        assert [int(label) for _ in range(5) for label in layer.read()[1]] == drawn[rank::3]
+
+
 def test_refuses_the_wrong_backend(path: str) -> None:
     with pytest.raises(LayerError, match=r"backend is LEVELDB, but .* of backend LMDB") as caught:
         make(f'source: "{path}" batch_size: 1 backend: LEVELDB')
@@ -273,3 +305,41 @@ def test_says_what_does_nothing(
     make(f'source: "{path}" batch_size: 1 {data_param}', transform_param).top_shapes()
 
     assert text in caplog.text
+
+
+SOAK = """
+import sys
+from pathlib import Path
+from tests.layers.test_data import make
+
+layer = make(sys.argv[1], sys.argv[2], training=True)
+for batch in range(20_000):
+    layer.read()
+    if batch in (999, 19_999):
+        print(Path("/proc/self/statm").read_text().split()[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", [DataParameter.LMDB, DataParameter.LEVELDB])
+@pytest.mark.parametrize("extension", [None, "png"], ids=["raw", "encoded"])
+def test_memory_does_not_grow(
+    tmp_path: Path, extension: str | None, backend: DataParameter.DB
+) -> None:
+    images = [ramp(110, 120, 3, start) for start in range(9)]
+    path = write_images(tmp_path / "db", images, extension, backend)
+    mean_file = tmp_path / "mean.binaryproto"
+    write_mean(np.zeros((3, 110, 120)), mean_file)
+    data_param = f'source: "{path}" batch_size: 4 shuffle: true'
+    transform_param = f'mean_file: "{mean_file}" crop_size: 60 mirror: true'
+
+    done = subprocess.run(
+        [sys.executable, "-c", SOAK, data_param, transform_param],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+    early, late = map(int, done.stdout.split())  # pages in memory
+    assert late < 1.05 * early

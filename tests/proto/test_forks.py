@@ -76,27 +76,3 @@ def test_several_forks() -> None:
     assert type_hint("MultiBoxLoss") == (
         "; SSD's, NVIDIA's and Intel's forks of Caffe have it, caffepy does not"
     )
-
-
-def test_forks_of_several_rows() -> None:
-    assert field_hint("DataParameter", "shuffle") == (
-        "; NVIDIA's and Intel's forks of Caffe have it, caffepy does not"
-    )
-
-
-def test_nobody_has_it() -> None:
-    assert field_hint("LayerParameter", "convolution_parm") == ""
-    assert field_hint("PoolingParameter", "dense_crf_param") == ""
-    assert type_hint("Poling") == ""
-
-
-@pytest.mark.parametrize("rows", [FIELDS, TYPES], ids=["fields", "types"])
-def test_each_name_is_there_once_for_each_fork(rows: tuple[tuple[str, ...], ...]) -> None:
-    entries = [
-        (fork, *between, name)
-        for forks, *between, names in rows
-        for fork in forks.split(", ")
-        for name in names.split()
-    ]
-
-    assert len(entries) == len(set(entries))

@@ -12,7 +12,8 @@ MODULE = [
     *("Net", *SOLVERS, "AdamSolver", "NCCL", "Timer", "Layer", "get_solver", "init_log", "log"),
     *("set_mode_cpu", "set_mode_gpu", "set_device", "set_random_seed", "solver_count"),
     *("set_solver_count", "solver_rank", "set_solver_rank", "set_multiprocess", "has_nccl"),
-    *("TRAIN", "TEST", "proto", "__version__"),
+    *("TRAIN", "TEST", "proto", "__version__", "layer_type_list", "Classifier", "Detector", "io"),
+    *("layers", "params", "NetSpec", "to_proto"),
 ]
 NET = [
     *("blobs", "params", "layers", "layer_dict", "inputs", "outputs", "top_names", "bottom_names"),

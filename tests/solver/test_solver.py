@@ -182,7 +182,7 @@ def test_without_max_iter_there_are_steps_but_no_end() -> None:
     solver.step(2)
 
     assert solver.iter == 2
-    with pytest.raises(SolverError, match="^max_iter is missing"):
+    with pytest.raises(SolverError, match=r"^max_iter is missing"):
         solver.solve()
 
 

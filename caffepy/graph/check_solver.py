@@ -50,6 +50,7 @@ def check_solver(param: SolverParameter, position: Position, path: Path) -> list
     """All that is wrong with a solver read from `path`, whose type is said by `type`."""
     checks = (
         _check_values,
+        _check_end,
         _check_rates,
         check_schedule,
         _check_rule,
@@ -76,7 +77,7 @@ def check_solver(param: SolverParameter, position: Position, path: Path) -> list
 def _check_values(param: SolverParameter) -> Iterator[Complaint]:
     """Single fields: there, one of the known names, within range."""
     given = {field.name: value for field, value in param.ListFields()}
-    for name in ("base_lr", "max_iter", "lr_policy"):
+    for name in ("base_lr", "lr_policy"):
         if name not in given and not (name == "base_lr" and _needs_no_base(param)):
             yield f"{name} is missing", name
     for name, known in CHOICES.items():
@@ -88,6 +89,13 @@ def _check_values(param: SolverParameter) -> Iterator[Complaint]:
         for index, value in enumerate(values):
             if value < least:
                 yield f"{name} is {value:g}, must be {least} or more", name, index
+
+
+def _check_end(param: SolverParameter) -> Iterator[Complaint]:
+    """max_iter, which a script that makes its own steps needs for policies alone."""
+    for name in ("lr_policy", "momentum_policy", "weight_decay_policy"):
+        if getattr(param, name) == "poly" and not param.HasField("max_iter"):
+            yield f"max_iter is missing: {name} 'poly' needs it", name
 
 
 def _needs_no_base(param: SolverParameter) -> bool:

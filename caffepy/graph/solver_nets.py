@@ -50,6 +50,28 @@ def read_solver(path: str | Path, pool_norm_order: PoolNormOrder | None = None) 
     return SolverFile(param, position, Path(path), warnings, pool_norm_order)
 
 
+def read_training(path: str | Path, pool_norm_order: PoolNormOrder | None = None) -> SolverFile:
+    """Read and check a solver that is to train to its end, which only a script can do without.
+
+    Raises:
+        ParseError, SolverError: as `read_solver` does; and max_iter is missing.
+    """
+    solver = read_solver(path, pool_norm_order)
+    if not solver.param.HasField("max_iter"):
+        raise SolverError(f"{solver.position.at('max_iter')}: max_iter is missing")
+    return solver
+
+
+def check_together(solver: SolverFile) -> None:
+    """Raise SolverError for settings by which processes that train together would drift apart."""
+    if solver.param.lr_policy == "plateau":
+        raise SolverError(
+            f"{solver.position.at('lr_policy')}: lr_policy 'plateau' goes by what one process sees "
+            "of its own data, and several processes would lower their rates at different "
+            "iterations; choose another policy, such as 'multistep'"
+        )
+
+
 def train_graph(solver: SolverFile, level: int = 0, stages: Sequence[str] = ()) -> Graph:
     """The graph of the net to train, in phase TRAIN unless the net or train_state says otherwise.
 

@@ -9,8 +9,8 @@ from typing import ClassVar, Protocol, cast, runtime_checkable
 
 import torch
 
-from caffepy.errors import SnapshotError, SolverError
-from caffepy.graph.solver_nets import SolverFile, read_solver
+from caffepy.errors import SnapshotError
+from caffepy.graph.solver_nets import SolverFile, check_together, read_solver
 from caffepy.net.stepwise import StepwiseNet, build_stepwise
 from caffepy.proto import SolverParameter
 from caffepy.pycaffe import mode
@@ -54,7 +54,7 @@ class Solver:
         file.param.type = self.type
         rank, world = mode.solver_rank(), mode.solver_count()
         if world > 1:
-            _check_together(file)
+            check_together(file)
         if rank:
             _be_quiet(file.param)
         build = partial(build_stepwise, rank=rank, world=world)
@@ -200,16 +200,6 @@ def _read(path: str | Path) -> SolverFile:
     if not isinstance(path, str | Path):
         raise TypeError(f"a solver is read from a file; {path!r} is the name of none")
     return read_solver(path)
-
-
-def _check_together(file: SolverFile) -> None:
-    """Raise SolverError for settings by which processes that train together would drift apart."""
-    if file.param.lr_policy == "plateau":
-        raise SolverError(
-            f"{file.position.at('lr_policy')}: lr_policy 'plateau' goes by what one process sees of "
-            "its own data, and several processes would lower their rates at different iterations; "
-            "choose another policy, such as 'multistep'"
-        )
 
 
 def _be_quiet(param: SolverParameter) -> None:

@@ -123,10 +123,16 @@ def test_an_unknown_policy() -> None:
     ]
 
 
+def test_only_policies_that_look_to_the_end_need_it() -> None:
+    assert messages(f"{NET} base_lr: 1 lr_policy: 'fixed'") == []
+    assert messages(f"{NET} base_lr: 1 lr_policy: 'poly' power: 2") == [
+        "max_iter is missing: lr_policy 'poly' needs it"
+    ]
+
+
 def test_everything_missing_is_told_at_once() -> None:
     assert [str(problem) for problem in problems("iter_size: 2\ndisplay: -1")] == [
         "solver.prototxt: base_lr is missing",
-        "solver.prototxt: max_iter is missing",
         "solver.prototxt: lr_policy is missing",
         "solver.prototxt:2:1: display is -1, must be 0 or more",
         "solver.prototxt: no net to train: set one of net, net_param, train_net, train_net_param",

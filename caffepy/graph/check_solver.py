@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from caffepy.errors import near
@@ -26,6 +27,7 @@ POLICY_FIELDS = {
     "plateau": ("gamma", "plateau_winsize"),
     "multifixed": ("stagelr", "stageiter"),
 }
+POLICIES = ("lr_policy", "momentum_policy", "weight_decay_policy")
 CHOICES = {
     "larc_policy": ("scale", "clip"),
     "momentum_policy": ("fixed", "poly", "opt"),
@@ -46,9 +48,15 @@ MINIMUM = {
 }
 
 
-def check_solver(param: SolverParameter, position: Position, path: Path) -> list[Problem]:
-    """All that is wrong with a solver read from `path`, whose type is said by `type`."""
+def check_solver(
+    param: SolverParameter, position: Position, path: Path, *, stepped: bool = False
+) -> list[Problem]:
+    """All that is wrong with a solver read from `path`, whose type is said by `type`.
+
+    stepped: a script makes its steps, and need not know of an end.
+    """
     checks = (
+        partial(_check_end, stepped=stepped),
         _check_values,
         _check_rates,
         check_schedule,
@@ -71,10 +79,22 @@ def check_solver(param: SolverParameter, position: Position, path: Path) -> list
     return problems
 
 
+def _check_end(param: SolverParameter, *, stepped: bool) -> Iterator[Complaint]:
+    """When training ends; for single steps, only where a setting follows how far it is."""
+    if param.HasField("max_iter"):
+        return
+    if not stepped:
+        yield "max_iter is missing", "max_iter"
+        return
+    for name in POLICIES:
+        if getattr(param, name) == "poly":
+            yield f"max_iter is missing: {name} 'poly' needs it", name
+
+
 def _check_values(param: SolverParameter) -> Iterator[Complaint]:
     """Single fields: there, one of the known names, within range."""
     given = {field.name: value for field, value in param.ListFields()}
-    for name in ("base_lr", "max_iter", "lr_policy"):
+    for name in ("base_lr", "lr_policy"):
         if name not in given and not (name == "base_lr" and _needs_no_base(param)):
             yield f"{name} is missing", name
     for name, known in CHOICES.items():

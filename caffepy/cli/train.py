@@ -15,7 +15,7 @@ from caffepy.cli.signals import add_effects, signals
 from caffepy.cli.state import add_state
 from caffepy.cli.tensorboard import check_tensorboard, scalars
 from caffepy.cli.weights import log_start
-from caffepy.graph.solver_nets import SolverFile, read_training
+from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.proto import SolverParameter
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("-snapshot brings its own weights; give it or -weights, but not both")
     if args.snapshot and args.resume:
         raise UsageError("--resume auto finds the snapshot; give it or -snapshot, but not both")
-    file = read_training(args.solver, args.pool_norm_order)
+    file = read_solver(args.solver, args.pool_norm_order)
     device = choose_device(args.gpu or gpu_of(file.param))
     if args.tensorboard:
         check_tensorboard()

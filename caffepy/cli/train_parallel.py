@@ -8,7 +8,7 @@ from caffepy.cli.device import find_devices
 from caffepy.cli.flags import UsageError
 from caffepy.cli.log import logging_to_stderr
 from caffepy.errors import CaffeError
-from caffepy.graph.solver_nets import check_together, read_training
+from caffepy.graph.solver_nets import check_together, read_solver
 
 if TYPE_CHECKING:
     from caffepy import pycaffe
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Start the processes, and wait for all; where one fails the others are stopped."""
     if args.cpus is not None and args.cpus < 1:
         raise UsageError(f"--cpus is {args.cpus}; it takes 1 or more")
-    file = read_training(args.solver)  # what is wrong with it is said once
+    file = read_solver(args.solver)  # what is wrong with it is said once
     gpus = [] if args.cpus else find_devices(args.gpus)
     count = args.cpus or len(gpus)
     if count > 1:

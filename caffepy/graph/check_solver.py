@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from caffepy.errors import near
@@ -26,6 +27,7 @@ POLICY_FIELDS = {
     "plateau": ("gamma", "plateau_winsize"),
     "multifixed": ("stagelr", "stageiter"),
 }
+POLICIES = ("lr_policy", "momentum_policy", "weight_decay_policy")
 CHOICES = {
     "larc_policy": ("scale", "clip"),
     "momentum_policy": ("fixed", "poly", "opt"),
@@ -46,11 +48,16 @@ MINIMUM = {
 }
 
 
-def check_solver(param: SolverParameter, position: Position, path: Path) -> list[Problem]:
-    """All that is wrong with a solver read from `path`, whose type is said by `type`."""
+def check_solver(
+    param: SolverParameter, position: Position, path: Path, *, stepped: bool = False
+) -> list[Problem]:
+    """All that is wrong with a solver read from `path`, whose type is said by `type`.
+
+    stepped: a script makes its steps, and need not know of an end.
+    """
     checks = (
+        partial(_check_end, stepped=stepped),
         _check_values,
-        _check_end,
         _check_rates,
         check_schedule,
         _check_rule,
@@ -74,6 +81,18 @@ def check_solver(param: SolverParameter, position: Position, path: Path) -> list
     return problems
 
 
+def _check_end(param: SolverParameter, *, stepped: bool) -> Iterator[Complaint]:
+    """When training ends; for single steps, only where a setting follows how far it is."""
+    if param.HasField("max_iter"):
+        return
+    if not stepped:
+        yield "max_iter is missing", "max_iter"
+        return
+    for name in POLICIES:
+        if getattr(param, name) == "poly":
+            yield f"max_iter is missing: {name} 'poly' needs it", name
+
+
 def _check_values(param: SolverParameter) -> Iterator[Complaint]:
     """Single fields: there, one of the known names, within range."""
     given = {field.name: value for field, value in param.ListFields()}
@@ -89,13 +108,6 @@ def _check_values(param: SolverParameter) -> Iterator[Complaint]:
         for index, value in enumerate(values):
             if value < least:
                 yield f"{name} is {value:g}, must be {least} or more", name, index
-
-
-def _check_end(param: SolverParameter) -> Iterator[Complaint]:
-    """max_iter, which a script that makes its own steps needs for policies alone."""
-    for name in ("lr_policy", "momentum_policy", "weight_decay_policy"):
-        if getattr(param, name) == "poly" and not param.HasField("max_iter"):
-            yield f"max_iter is missing: {name} 'poly' needs it", name
 
 
 def _needs_no_base(param: SolverParameter) -> bool:

@@ -21,6 +21,7 @@ class SolverFile:
     """A solver's message, checked, and where it was read from.
 
     problems: warnings to show. pool_norm_order: takes the place of its nets' own, None leaves it.
+    stepped: whether it is made for single steps, which a script counts.
     """
 
     param: SolverParameter
@@ -28,16 +29,20 @@ class SolverFile:
     path: Path
     problems: tuple[Problem, ...]
     pool_norm_order: PoolNormOrder | None
+    stepped: bool
 
 
 _Source = tuple[NetParameter, Position]
 
 
-def read_solver(path: str | Path, pool_norm_order: PoolNormOrder | None = None) -> SolverFile:
+def read_solver(
+    path: str | Path, pool_norm_order: PoolNormOrder | None = None, *, stepped: bool = False
+) -> SolverFile:
     """Read and check a solver's prototxt.
 
     Paths in it count from the current folder, as in Caffe. `solver_type` is read as `type`.
-    pool_norm_order, where given, takes the place of what the nets say.
+    pool_norm_order, where given, takes the place of what the nets say. stepped: it is made for single
+    steps, so that it need not say when training ends.
 
     Raises:
         ParseError: the file is missing, or is no solver.
@@ -45,21 +50,9 @@ def read_solver(path: str | Path, pool_norm_order: PoolNormOrder | None = None) 
     """
     solver = upgrade_type(Entry(*read_text(path, SolverParameter)))
     param, position = solver.message, solver.position
-    problems = check_solver(param, position, Path(path))
+    problems = check_solver(param, position, Path(path), stepped=stepped)
     warnings = refuse_errors(problems, SolverError)
-    return SolverFile(param, position, Path(path), warnings, pool_norm_order)
-
-
-def read_training(path: str | Path, pool_norm_order: PoolNormOrder | None = None) -> SolverFile:
-    """Read and check a solver that is to train to its end, which only a script can do without.
-
-    Raises:
-        ParseError, SolverError: as `read_solver` does; and max_iter is missing.
-    """
-    solver = read_solver(path, pool_norm_order)
-    if not solver.param.HasField("max_iter"):
-        raise SolverError(f"{solver.position.at('max_iter')}: max_iter is missing")
-    return solver
+    return SolverFile(param, position, Path(path), warnings, pool_norm_order, stepped)
 
 
 def check_together(solver: SolverFile) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, cast, runtime_checkable
 
 import torch
 
-from caffepy.errors import SnapshotError
+from caffepy.errors import SnapshotError, SolverError
 from caffepy.graph.solver_nets import SolverFile, check_together, read_solver
 from caffepy.net.stepwise import StepwiseNet, build_stepwise
 from caffepy.proto import SolverParameter
@@ -17,6 +17,7 @@ from caffepy.pycaffe import mode
 from caffepy.pycaffe.net import Net
 from caffepy.pycaffe.net_file import show
 from caffepy.pycaffe.raised import raising_theirs
+from caffepy.solver.snapshot import check_writable
 from caffepy.solver.solver import Solver as Training
 
 OF_TESTS = ("test_net", "test_net_param", "test_iter", "test_state", "test_interval", "keep_best")
@@ -98,7 +99,18 @@ class Solver:
 
     @raising_theirs
     def solve(self, resume_file: str | Path | None = None) -> None:
-        """Train up to max_iter, from a .solverstate where one is given."""
+        """Train up to max_iter, from a .solverstate where one is given.
+
+        Raises:
+            SolverError: max_iter is missing, or the loss became nan or infinite.
+            SnapshotError: snapshots cannot be written.
+        """
+        if not self.param.HasField("max_iter"):
+            raise SolverError(
+                "max_iter is missing: it says when `solve` ends; `step` takes a count"
+            )
+        if self.param.snapshot_after_train:
+            check_writable(self.param.snapshot_prefix)
         if resume_file is not None:
             log.info("Restoring previous solver status from %s", resume_file)
             self.restore(resume_file)
@@ -199,7 +211,7 @@ def get_solver(solver_file: str | Path) -> Solver:
 def _read(path: str | Path) -> SolverFile:
     if not isinstance(path, str | Path):
         raise TypeError(f"a solver is read from a file; {path!r} is the name of none")
-    return read_solver(path)
+    return read_solver(path, stepped=True)
 
 
 def _be_quiet(param: SolverParameter) -> None:

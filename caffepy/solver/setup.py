@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 def complete(file: SolverFile) -> SolverParameter:
     """The settings of a solver's file, snapshot_prefix filled in.
 
+    Where snapshots are due, it must be possible to write them; of a stepped solver, only those that
+    its steps make.
+
     Raises:
         SnapshotError: snapshots could not be written.
     """
@@ -33,7 +36,8 @@ def complete(file: SolverFile) -> SolverParameter:
     param.CopyFrom(file.param)
     param.snapshot_prefix = snapshot_prefix(param, file.path)
     log.info("Initializing solver from parameters: \n%s", to_text(param).rstrip())
-    if param.snapshot or param.snapshot_after_train or param.HasField("keep_best"):
+    at_end = param.snapshot_after_train and not file.stepped
+    if param.snapshot or at_end or param.HasField("keep_best"):
         check_writable(param.snapshot_prefix)
         clear_leftovers(param.snapshot_prefix)
     return param

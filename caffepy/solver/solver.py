@@ -121,8 +121,6 @@ class Solver:
             SolverError: the loss or the learning rate became nan or infinite.
             SnapshotError: a snapshot could not be written.
         """
-        if not self.param.HasField("max_iter"):
-            raise SolverError("max_iter is missing: solve() would have no end; step() needs none")
         log.info("Solving %s", self.net.name)
         log.info("Learning Rate Policy: %s", self.param.lr_policy)
         self.step(self.param.max_iter - self.iter)

@@ -5,7 +5,7 @@ import pytest
 
 from caffepy.errors import NetError, ParseError, SolverError
 from caffepy.graph import solver_nets
-from caffepy.graph.solver_nets import SolverFile, read_solver, read_training, train_graph
+from caffepy.graph.solver_nets import SolverFile, read_solver, train_graph
 from caffepy.proto import TEST, TRAIN, Phase
 from tests.graph.nets import LENET, layer
 
@@ -179,14 +179,3 @@ def test_solver_type_is_refused_in_its_place() -> None:
 
     assert str(caught.value).startswith("solver.prototxt:1:")
     assert "solver_type and type are both set" in str(caught.value)
-
-
-@pytest.mark.usefixtures("folder")
-def test_a_training_to_its_end_has_one() -> None:
-    solver("net: 'a.prototxt'")
-    assert read_training("solver.prototxt").param.max_iter == 10
-
-    Path("steps.prototxt").write_text("net: 'a.prototxt' base_lr: 0.1 lr_policy: 'fixed'")
-    assert not read_solver("steps.prototxt").param.HasField("max_iter")
-    with pytest.raises(SolverError, match=r"^steps\.prototxt: max_iter is missing$"):
-        read_training("steps.prototxt")

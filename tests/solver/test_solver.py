@@ -175,18 +175,6 @@ def test_a_snapshot_brings_its_own_weights() -> None:
     assert Solver(path, snapshot="tiny_iter_0.solverstate").copied == []
 
 
-def test_without_max_iter_there_are_steps_but_no_end() -> None:
-    path = write_training()
-    path.write_text(re.sub(r"max_iter: \d+", "", path.read_text()))
-    solver = Solver(path)
-
-    solver.step(2)
-
-    assert solver.iter == 2
-    with pytest.raises(SolverError, match=r"^max_iter is missing"):
-        solver.solve()
-
-
 def test_progress_hears_of_every_update() -> None:
     solver = Solver(write_training('lr_policy: "step" gamma: 0.5 stepsize: 2 max_iter: 3'))
     heard: list[tuple[int, int, float, float]] = []

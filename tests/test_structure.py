@@ -10,11 +10,14 @@ EXEMPT = {
     "caffepy/__main__.py",  # tests/cli/test_main.py runs it
     "caffepy/pycaffe/__main__.py",  # tests/pycaffe/test_script.py runs it
 }
-# Tests of what all modules of a folder have in common, and of the nets of models/.
+# Tests of what all modules of a folder have in common, of what they do together, and of the nets of
+# models/.
 TABLES = {
     "tests/layers/test_every_layer.py",
     "tests/models/test_models.py",
     "tests/pycaffe/test_surface.py",
+    "tests/pycaffe/test_trainings.py",
+    "tests/solver/test_together.py",
 }
 SOURCES = [
     path

@@ -22,6 +22,7 @@ VERBS = {
     "inspect_db": "say what a database holds, and show its images",
     "convert_cifar_data": "make databases of CIFAR-10's binary files",
     "train": "train a net from a solver.prototxt, or go on from a snapshot",
+    "train_parallel": "train in several processes, a device or some cores each",
     "test": "score a trained net on its TEST data",
     "time": "measure how long each layer of a net takes",
     "device_query": "list the devices that nets can run on",

@@ -2,10 +2,12 @@
 
 import argparse
 import csv
+import io
 from pathlib import Path
 
 from caffepy.cli.training_log import Table, TrainingLog, read_training_log
 from caffepy.errors import DataError
+from caffepy.proto.files import write_plain
 
 EPILOG = """\
 example:
@@ -54,15 +56,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def write(target: Path, log: TrainingLog, table: Table, delimiter: str) -> None:
-    """Write the rows of a phase; DataError where the file cannot be written."""
+    """Write the rows of a phase, all or none; SnapshotError where that cannot be."""
     columns = table.columns()
-    try:
-        with target.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, delimiter=delimiter)
-            writer.writerow(["NumIters", "Seconds", "LearningRate", *columns.values()])
-            for row in table.rows:
-                cells = [row.values.get(output) for output in columns]
-                seconds = log.seconds(row.time)
-                writer.writerow([float(row.iteration), seconds, row.rate, *cells])
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written: {error.strerror}") from error
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter)
+    writer.writerow(["NumIters", "Seconds", "LearningRate", *columns.values()])
+    for row in table.rows:
+        cells = [row.values.get(output) for output in columns]
+        writer.writerow([float(row.iteration), log.seconds(row.time), row.rate, *cells])
+    write_plain(target, text.getvalue())

@@ -1,6 +1,7 @@
 """`caffepy plot_training_log`: curves of what trainings logged, several logs in one chart."""
 
 import argparse
+import io
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.training_log import Point, TrainingLog, read_training_log
 from caffepy.errors import CaffeError, DataError, near
+from caffepy.proto.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,10 +87,9 @@ def run(args: argparse.Namespace) -> int:
             raise DataError(f"{path}: has no lines for chart {args.chart}, {what} vs. {against}")
         drawn[path] = curves
     draw(figure, drawn, what, against)
-    try:
-        figure.savefig(args.target, dpi=100)
-    except OSError as error:
-        raise DataError(f"{args.target}: cannot be written: {error.strerror}") from error
+    drawing = io.BytesIO()
+    figure.savefig(drawing, format=args.target.suffix[1:].lower(), dpi=100)
+    write_bytes(args.target, drawing.getvalue())
     return 0
 
 

@@ -1,9 +1,11 @@
 """A bar below the log while something long runs: how far, how fast, how long still."""
 
+import errno
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -29,6 +31,41 @@ class Speed(ProgressColumn):
         return Text(f"{task.speed:.4g} iter/s" if task.speed else "", style="cyan")
 
 
+class Terminal:
+    """A terminal to write to for as long as it is there: a training outlives the one it began on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.encoding = stream.encoding
+        self.isatty = stream.isatty
+        self.fileno = stream.fileno
+
+    def write(self, text: str) -> int:
+        """Write, or once the terminal was closed do nothing."""
+        with _unless_closed():
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        with _unless_closed():
+            self.stream.flush()
+
+
+@contextmanager
+def _unless_closed() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:  # which is what writing to a terminal that is gone gives
+            raise
+
+
+def on_stderr() -> Console:
+    """A console on stderr."""
+    return Console(file=cast("TextIO", Terminal(sys.stderr)))
+
+
 class Above:
     """A stream for a log handler whose lines stand above the bar."""
 
@@ -50,7 +87,7 @@ def progress(solver: "Solver", console: Console | None = None) -> Iterator[None]
 
     What caffepy logs meanwhile goes through the same console, above the bar.
     """
-    console = Console(stderr=True) if console is None else console
+    console = on_stderr() if console is None else console
     if not console.is_terminal:
         yield
         return
@@ -89,7 +126,7 @@ def counted(what: str, console: Console | None = None) -> Iterator[Callable[[int
 
     It moves when the function that the `with` gives is told so. What caffepy logs stands above it.
     """
-    console = Console(stderr=True) if console is None else console
+    console = on_stderr() if console is None else console
     if not console.is_terminal:
         yield lambda _done, _total: None
         return

@@ -1,24 +1,26 @@
 """What a training measures, written for TensorBoard to show."""
 
+import os
+import socket
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caffepy.errors import CaffeError
 
 if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+    from tensorboard.compat.proto.event_pb2 import Event
 
     from caffepy.solver.solver import Solver
-
-FLUSH_SECONDS = 10
 
 
 def check_tensorboard() -> None:
     """Raise CaffeError where the extra is not installed."""
     try:
-        import torch.utils.tensorboard  # noqa: F401  a check, before anything else takes time
+        import tensorboard  # noqa: F401  a check, before anything else takes time
     except ImportError as error:
         raise CaffeError(
             "--tensorboard takes tensorboard, which is not installed: "
@@ -32,32 +34,61 @@ def scalars(solver: "Solver", folder: str | None) -> Iterator[None]:
 
     Of an earlier run in the same folder, TensorBoard then shows what came before the iteration at
     which this one begins: a resumed training goes on, one from the start is drawn anew.
+
+    Raises:
+        CaffeError: the file cannot be written.
     """
     if not folder:
         yield
         return
-    writer = open_writer(folder, solver.iter)
+    events = EventFile(folder, solver.iter)
 
     def record(group: str, iteration: int, values: Iterable[tuple[str, float]]) -> None:
-        for tag, value in tagged(group, list(values)):
-            writer.add_scalar(tag, value, iteration)
+        events.add(iteration, dict(tagged(group, list(values))))
 
-    solver.record = record
+    solver.journal.record = record
     try:
         yield
     finally:
-        solver.record = None
-        writer.close()
+        solver.journal.record = None
 
 
-def open_writer(folder: str, iteration: int) -> "SummaryWriter":
-    """A writer into a folder, which is made; CaffeError where that cannot be."""
-    from torch.utils.tensorboard import SummaryWriter
+class EventFile:
+    """A file that TensorBoard reads, in a folder that is made.
 
-    try:
-        return SummaryWriter(folder, purge_step=iteration, flush_secs=FLUSH_SECONDS)
-    except OSError as error:
-        raise CaffeError(f"--tensorboard {folder}: {error.strerror}") from error
+    torch's SummaryWriter writes in a thread, from which a full disk comes as a traceback; here it
+    is an error when it happens, and numbers can be seen at once.
+    """
+
+    def __init__(self, folder: str, iteration: int) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+        self.folder = folder
+        # TensorBoard knows the files by this beginning, and reads them in the order of their names.
+        name = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
+        self.path = Path(folder, name)
+        started = SessionLog(status=SessionLog.START)
+        self._append(Event(file_version="brain.Event:2"))
+        self._append(Event(step=iteration, session_log=started))
+
+    def add(self, iteration: int, values: dict[str, float]) -> None:
+        """Write the numbers of an iteration, by tag; CaffeError where that cannot be."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        parts = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        self._append(Event(step=iteration, summary=Summary(value=parts)))
+
+    def _append(self, event: "Event") -> None:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        event.wall_time = time.time()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab") as file:
+                RecordWriter(file).write(event.SerializeToString())
+        except OSError as error:
+            raise CaffeError(f"--tensorboard {self.folder}: {error.strerror}") from error
 
 
 def tagged(group: str, values: list[tuple[str, float]]) -> Iterator[tuple[str, float]]:

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +11,7 @@ from caffepy.cli.data_workers import add_data_workers
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
 from caffepy.cli.pool_norm import add_pool_norm_order
+from caffepy.cli.signals import add_effects, signals
 from caffepy.cli.state import add_state
 from caffepy.cli.tensorboard import check_tensorboard, scalars
 from caffepy.cli.weights import log_start
@@ -19,12 +19,9 @@ from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.proto import SolverParameter
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from caffepy.solver.solver import Solver
 
 log = logging.getLogger(__name__)
-EFFECTS = ("stop", "snapshot", "none")
 
 EXAMPLES = """\
 example:
@@ -77,15 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="when the loss is nan or infinite: stop with an error that names the layer (default), "
         "or train on, as Caffe does",
     )
-    parser.add_argument(
-        "--sigint-effect", choices=EFFECTS, default="stop", help="of Ctrl-C (default: stop)"
-    )
-    parser.add_argument(
-        "--sighup-effect",
-        choices=EFFECTS,
-        default="snapshot",
-        help="of a terminal that closes (default: snapshot)",
-    )
+    add_effects(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -121,11 +110,10 @@ def run(args: argparse.Namespace) -> int:
     )
     show(file, solver)
     log_start(solver.net, weight_files(args.weights or file.param.weights), solver.copied)
-    effects = {signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}
     log.info("Starting Optimization")
     with (
         profiled(solver, args.profile),
-        signals(solver, effects),
+        signals(solver, args),
         progress(solver),
         scalars(solver, args.tensorboard),
     ):
@@ -159,26 +147,3 @@ def profiled(solver: "Solver", wanted: bool) -> Iterator[None]:
     yield
     if solver.profile is not None:
         print("\n".join(solver.profile.table()))
-
-
-@contextmanager
-def signals(solver: "Solver", effects: dict[signal.Signals, str]) -> Iterator[None]:
-    """Let signals ask the solver for what `effects` says, and be as before afterwards.
-
-    The second SIGINT after a stop was asked for interrupts as it does in any program.
-    """
-    from caffepy.solver.solver import Action
-
-    def ask(number: int, _frame: "FrameType | None") -> None:
-        action = effects[signal.Signals(number)]
-        if action == "stop":
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        if action != "none":
-            solver.request(Action(action))
-
-    before = {number: signal.signal(number, ask) for number in effects}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from caffepy.errors import near
@@ -26,6 +27,7 @@ POLICY_FIELDS = {
     "plateau": ("gamma", "plateau_winsize"),
     "multifixed": ("stagelr", "stageiter"),
 }
+POLICIES = ("lr_policy", "momentum_policy", "weight_decay_policy")
 CHOICES = {
     "larc_policy": ("scale", "clip"),
     "momentum_policy": ("fixed", "poly", "opt"),
@@ -46,9 +48,15 @@ MINIMUM = {
 }
 
 
-def check_solver(param: SolverParameter, position: Position, path: Path) -> list[Problem]:
-    """All that is wrong with a solver read from `path`, whose type is said by `type`."""
+def check_solver(
+    param: SolverParameter, position: Position, path: Path, *, stepped: bool = False
+) -> list[Problem]:
+    """All that is wrong with a solver read from `path`, whose type is said by `type`.
+
+    stepped: a script makes its steps, and need not know of an end.
+    """
     checks = (
+        partial(_check_end, stepped=stepped),
         _check_values,
         _check_rates,
         check_schedule,
@@ -62,7 +70,9 @@ def check_solver(param: SolverParameter, position: Position, path: Path) -> list
         for text, *field in check(param)
     ]
     problems += [
-        Problem("warning", str(position.at(*field)), text) for text, *field in idle_fields(param)
+        Problem("warning", str(position.at(*field)), text)
+        for check in (idle_fields, _unread)
+        for text, *field in check(param)
     ]
     problems += _check_paths(param, position, path)
     if param.test_interval > 0 and not count_test_nets(param):
@@ -71,10 +81,22 @@ def check_solver(param: SolverParameter, position: Position, path: Path) -> list
     return problems
 
 
+def _check_end(param: SolverParameter, *, stepped: bool) -> Iterator[Complaint]:
+    """When training ends; for single steps, only where a setting follows how far it is."""
+    if param.HasField("max_iter"):
+        return
+    if not stepped:
+        yield "max_iter is missing", "max_iter"
+        return
+    for name in POLICIES:
+        if getattr(param, name) == "poly":
+            yield f"max_iter is missing: {name} 'poly' needs it", name
+
+
 def _check_values(param: SolverParameter) -> Iterator[Complaint]:
     """Single fields: there, one of the known names, within range."""
     given = {field.name: value for field, value in param.ListFields()}
-    for name in ("base_lr", "max_iter", "lr_policy"):
+    for name in ("base_lr", "lr_policy"):
         if name not in given and not (name == "base_lr" and _needs_no_base(param)):
             yield f"{name} is missing", name
     for name, known in CHOICES.items():
@@ -101,6 +123,15 @@ def _check_rates(param: SolverParameter) -> Iterator[Complaint]:
             yield f"{name} is missing: lr_policy {param.lr_policy!r} needs it", "lr_policy"
     if param.lr_policy == "step" and "stepsize" in given and param.stepsize < 1:
         yield f"stepsize is {param.stepsize}, must be 1 or more", "stepsize"
+
+
+def _unread(param: SolverParameter) -> Iterator[Complaint]:
+    """The fields of other policies than the solver's."""
+    read = POLICY_FIELDS.get(param.lr_policy)
+    others = dict.fromkeys(name for names in POLICY_FIELDS.values() for name in names)
+    for name in set_fields(param):
+        if read is not None and name in others and name not in read:
+            yield f"{name} is set, but lr_policy {param.lr_policy!r} does not read it", name
 
 
 def _check_rule(param: SolverParameter) -> Iterator[Complaint]:

@@ -21,6 +21,7 @@ class SolverFile:
     """A solver's message, checked, and where it was read from.
 
     problems: warnings to show. pool_norm_order: takes the place of its nets' own, None leaves it.
+    stepped: whether it is made for single steps, which a script counts.
     """
 
     param: SolverParameter
@@ -28,16 +29,20 @@ class SolverFile:
     path: Path
     problems: tuple[Problem, ...]
     pool_norm_order: PoolNormOrder | None
+    stepped: bool
 
 
 _Source = tuple[NetParameter, Position]
 
 
-def read_solver(path: str | Path, pool_norm_order: PoolNormOrder | None = None) -> SolverFile:
+def read_solver(
+    path: str | Path, pool_norm_order: PoolNormOrder | None = None, *, stepped: bool = False
+) -> SolverFile:
     """Read and check a solver's prototxt.
 
     Paths in it count from the current folder, as in Caffe. `solver_type` is read as `type`.
-    pool_norm_order, where given, takes the place of what the nets say.
+    pool_norm_order, where given, takes the place of what the nets say. stepped: it is made for single
+    steps, so that it need not say when training ends.
 
     Raises:
         ParseError: the file is missing, or is no solver.
@@ -45,9 +50,19 @@ def read_solver(path: str | Path, pool_norm_order: PoolNormOrder | None = None) 
     """
     solver = upgrade_type(Entry(*read_text(path, SolverParameter)))
     param, position = solver.message, solver.position
-    problems = check_solver(param, position, Path(path))
+    problems = check_solver(param, position, Path(path), stepped=stepped)
     warnings = refuse_errors(problems, SolverError)
-    return SolverFile(param, position, Path(path), warnings, pool_norm_order)
+    return SolverFile(param, position, Path(path), warnings, pool_norm_order, stepped)
+
+
+def check_together(solver: SolverFile) -> None:
+    """Raise SolverError for settings by which processes that train together would drift apart."""
+    if solver.param.lr_policy == "plateau":
+        raise SolverError(
+            f"{solver.position.at('lr_policy')}: lr_policy 'plateau' goes by what one process sees "
+            "of its own data, and several processes would lower their rates at different "
+            "iterations; choose another policy, such as 'multistep'"
+        )
 
 
 def train_graph(solver: SolverFile, level: int = 0, stages: Sequence[str] = ()) -> Graph:

@@ -1,5 +1,7 @@
 """Caffe's own Python module: `import caffepy.pycaffe as caffe`."""
 
+import sys
+
 from caffepy import proto as proto
 from caffepy.blob import Blob as Blob
 from caffepy.layers.layer import layer_types
@@ -37,5 +39,7 @@ from caffepy.pycaffe.solver import SGDSolver as SGDSolver
 from caffepy.pycaffe.solver import get_solver as get_solver
 from caffepy.pycaffe.timer import Timer as Timer
 
+# Where scripts look for what is here, since it is there in Caffe.
+pycaffe = _caffe = sys.modules[__name__]
 layer_type_list = layer_types  # pycaffe's name for it
 __version__ = "1.0.0"  # of the Caffe whose interface this is

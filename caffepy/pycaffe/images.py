@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,10 @@ class InputError(DataError, ValueError):
     """An image, a size or a mean that does not fit; a ValueError, as in pycaffe."""
 
 
-def load_image(filename: str | PathLike[str], color: bool = True) -> Floats:
+def load_image(filename: str | PathLike[str] | BinaryIO, color: bool = True) -> Floats:
     """An image file as (H, W, 3), red first, or (H, W, 1) where `color` is not asked for.
+
+    By its name, or opened for reading bytes, as io.BytesIO is.
 
     From 0 to 1, as it lies in the file: not turned as EXIF says, and without alpha. Grey files are
     repeated for three channels; of colours, grey is 0.2125 R + 0.7154 G + 0.0721 B.
@@ -32,7 +34,8 @@ def load_image(filename: str | PathLike[str], color: bool = True) -> Floats:
     Raises:
         DataError: no such file, or no image.
     """
-    pixels = decode_image(filename, color=None)[..., :3]
+    source = filename if isinstance(filename, str | PathLike) else filename.read()
+    pixels = decode_image(source, color=None)[..., :3]
     if pixels.shape[2] == 1:
         return UNIT[np.tile(pixels, (1, 1, 3)) if color else pixels]
     rgb = pixels[..., ::-1]

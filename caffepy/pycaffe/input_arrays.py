@@ -16,8 +16,8 @@ def put(values: Mapping[str, ArrayLike], memory: Mapping[str, Floats], what: str
     """Copy arrays into the memory of the same names.
 
     Raises:
-        ValueError: arrays are missing, or there are others, or one is of another size; `what` is
-            what they are called.
+        ValueError: arrays are missing, or there are others, or one does not fit; `what` is what
+            they are called.
     """
     if set(values) != set(memory):
         raise ValueError(f"{what} {sorted(values)} given, the net's are {sorted(memory)}")
@@ -27,7 +27,12 @@ def put(values: Mapping[str, ArrayLike], memory: Mapping[str, Floats], what: str
             raise ValueError(
                 f"{name!r} is given with shape {given}, but its batch size is {size[:1]}"
             )
-        memory[name][...] = value
+        try:
+            memory[name][...] = value
+        except ValueError as error:  # numpy's, which knows no name
+            raise ValueError(
+                f"{name!r} is given with shape {given}, but is of shape {size}: {error}"
+            ) from error
 
 
 def set_arrays(layer: nn.Module, data: Floats, labels: Floats) -> None:

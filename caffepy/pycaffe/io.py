@@ -1,5 +1,6 @@
 """caffe.io: images, what is done to them before a net, and messages as arrays."""
 
+from caffepy.proto import caffe_pb2 as caffe_pb2
 from caffepy.pycaffe.images import load_image as load_image
 from caffepy.pycaffe.images import oversample as oversample
 from caffepy.pycaffe.images import resize_image as resize_image

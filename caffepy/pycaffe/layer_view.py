@@ -1,5 +1,6 @@
 """What a script sees of a net's layer."""
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
 from caffepy.blob import ParameterBlob
@@ -23,3 +24,9 @@ def seen(layer: Layer, blobs: list[ParameterBlob]) -> LayerView | UserLayer:
     if isinstance(layer, Python | PythonSource):
         return layer.host.user
     return LayerView(layer.param.type, blobs, layer.param)
+
+
+def check_span(layers: Sized, least: int, most: int) -> None:
+    """Raise IndexError where there are no layers of these numbers; -1 is not the last."""
+    if least < 0 or most >= len(layers):
+        raise IndexError(f"no layers {least} to {most}: the net's are 0 to {len(layers) - 1}")

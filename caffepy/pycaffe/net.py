@@ -15,8 +15,9 @@ from caffepy.net.weights import copy_weights, write_weights
 from caffepy.net.weights_hdf5 import check_names, hdf5_weights
 from caffepy.proto.files import write_bytes
 from caffepy.pycaffe.batches import Items, batches, count_of, joined
+from caffepy.pycaffe.forked import let_children_run
 from caffepy.pycaffe.input_arrays import put, set_arrays
-from caffepy.pycaffe.layer_view import seen
+from caffepy.pycaffe.layer_view import check_span, seen
 from caffepy.pycaffe.net_file import read_net
 from caffepy.pycaffe.raised import raising_theirs
 
@@ -26,9 +27,9 @@ File = str | Path
 class Net:
     """A net read from a prototxt: Net(file, phase), or, as older scripts have it, with weights too.
 
-    blobs: every blob by name; params: the parameters of each layer that has any, by layer name;
-    layers: in file order, a Python layer as the object of its class; layer_dict: by name.
-    inputs: the tops of Input layers; outputs: the blobs that no layer reads, sorted. top_names,
+    name: the prototxt's, or whatever a script puts there. blobs: every blob by name; params: the
+    parameters of each layer that has any, by layer name; layers: in file order, a Python layer as
+    the object of its class; layer_dict: by name. inputs: the tops of Input layers; outputs: the blobs that no layer reads, sorted. top_names,
     bottom_names: by layer name. blob_loss_weights: by blob name, mostly 0. Blobs' data and diff are
     float32 numpy views, live and writable.
 
@@ -68,7 +69,9 @@ class Net:
         return view
 
     def _wrap(self, net: StepwiseNet) -> None:
+        let_children_run()
         self._net = net
+        self.name = net.name
         self._layer_names = list(net.layer_names)
         self.layers = [
             seen(layer, blobs)
@@ -91,11 +94,6 @@ class Net:
         self._outputs = [self._blob_names.index(name) for name in self.outputs]
         self.top_names = OrderedDict((step.name, list(step.tops)) for step in net.steps)
         self.bottom_names = OrderedDict((step.name, list(step.bottoms)) for step in net.steps)
-
-    @property
-    def name(self) -> str:
-        """The net's name in its prototxt."""
-        return self._net.name
 
     def forward(
         self,
@@ -202,8 +200,7 @@ class Net:
                 data[name].append(array.copy())
             for name, array in self.backward(diffs, None, None, **batch_diffs).items():
                 gradients[name].append(array.copy())
-        count = count_of(arrays)
-        return joined(data, count), joined(gradients, count)
+        return joined(data, count_of(arrays)), joined(gradients, count_of(arrays))
 
     @raising_theirs
     def reshape(self) -> None:
@@ -231,6 +228,8 @@ class Net:
 
     def share_with(self, other: "Net") -> None:
         """Take the other net's parameters, by layer name: what changes there changes here."""
+        if not isinstance(other, Net):
+            raise TypeError(f"parameters are shared with a Net; {other!r} is none")
         self._net.share_with(other._net)
 
     def set_input_arrays(self, data: Floats, labels: Floats) -> None:
@@ -265,19 +264,23 @@ class Net:
     @raising_theirs
     def _forward(self, start: int, end: int) -> float:
         """Run the layers from one number to another, both included; their part of the objective."""
+        check_span(self.layers, start, end)
         return self._net.run(start, end)
 
     @raising_theirs
     def _backward(self, start: int, end: int) -> None:
         """Run the layers from one number down to another, both included, backwards."""
+        check_span(self.layers, end, start)
         self._net.run_back(start, end)
 
     def _top_ids(self, layer: int) -> list[int]:
         """The numbers of the blobs that a layer writes."""
+        check_span(self.layers, layer, layer)
         return [self._blob_names.index(name) for name in self._net.steps[layer].tops]
 
     def _bottom_ids(self, layer: int) -> list[int]:
         """The numbers of the blobs that a layer reads."""
+        check_span(self.layers, layer, layer)
         return [self._blob_names.index(name) for name in self._net.steps[layer].bottoms]
 
     def _batch(self, blobs: Mapping[str, ArrayLike]) -> Iterator[dict[str, Items]]:

@@ -1,5 +1,6 @@
 """pycaffe's solvers: a training that a script drives step by step."""
 
+import logging
 from collections.abc import Callable
 from functools import cached_property, partial
 from operator import index as whole
@@ -8,17 +9,20 @@ from typing import ClassVar, Protocol, cast, runtime_checkable
 
 import torch
 
-from caffepy.errors import SnapshotError
-from caffepy.graph.solver_nets import SolverFile, read_solver
+from caffepy.errors import SnapshotError, SolverError
+from caffepy.graph.solver_nets import SolverFile, check_together, read_solver
 from caffepy.net.stepwise import StepwiseNet, build_stepwise
 from caffepy.proto import SolverParameter
 from caffepy.pycaffe import mode
 from caffepy.pycaffe.net import Net
 from caffepy.pycaffe.net_file import show
 from caffepy.pycaffe.raised import raising_theirs
+from caffepy.solver.snapshot import check_writable
 from caffepy.solver.solver import Solver as Training
 
-OF_TESTS = ("test_net", "test_net_param", "test_iter", "test_state", "test_interval")
+OF_TESTS = ("test_net", "test_net_param", "test_iter", "test_state", "test_interval", "keep_best")
+
+log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -50,6 +54,8 @@ class Solver:
         file = _read(solver_file)
         file.param.type = self.type
         rank, world = mode.solver_rank(), mode.solver_count()
+        if world > 1:
+            check_together(file)
         if rank:
             _be_quiet(file.param)
         build = partial(build_stepwise, rank=rank, world=world)
@@ -93,8 +99,20 @@ class Solver:
 
     @raising_theirs
     def solve(self, resume_file: str | Path | None = None) -> None:
-        """Train up to max_iter, from a .solverstate where one is given."""
+        """Train up to max_iter, from a .solverstate where one is given.
+
+        Raises:
+            SolverError: max_iter is missing, or the loss became nan or infinite.
+            SnapshotError: snapshots cannot be written.
+        """
+        if not self.param.HasField("max_iter"):
+            raise SolverError(
+                "max_iter is missing: it says when `solve` ends; `step` takes a count"
+            )
+        if self.param.snapshot_after_train:
+            check_writable(self.param.snapshot_prefix)
         if resume_file is not None:
+            log.info("Restoring previous solver status from %s", resume_file)
             self.restore(resume_file)
         self._training.solve()
 
@@ -193,7 +211,7 @@ def get_solver(solver_file: str | Path) -> Solver:
 def _read(path: str | Path) -> SolverFile:
     if not isinstance(path, str | Path):
         raise TypeError(f"a solver is read from a file; {path!r} is the name of none")
-    return read_solver(path)
+    return read_solver(path, stepped=True)
 
 
 def _be_quiet(param: SolverParameter) -> None:

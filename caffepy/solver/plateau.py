@@ -38,12 +38,15 @@ def keep_plateau(plateau: Plateau, run: RunState) -> None:
     """Enter how far the plateau policy is, where it has seen anything."""
     if plateau.best < math.inf:
         run.plateau_best, run.plateau_since = plateau.best, plateau.since
+    if plateau.value < math.inf:
+        run.plateau_value = plateau.value
 
 
 def kept_plateau(state: SolverState) -> Plateau:
     """How far the plateau policy was; without a word of it, it starts watching at the state."""
+    value = state.run.plateau_value if state.run.HasField("plateau_value") else math.inf
     if state.run.HasField("plateau_best"):
-        return Plateau(best=state.run.plateau_best, since=state.run.plateau_since)
+        return Plateau(value, state.run.plateau_best, state.run.plateau_since)
     if state.HasField("minimum_loss"):
-        return Plateau(best=state.minimum_loss, since=state.iter_last_event)
-    return Plateau(since=state.iter)
+        return Plateau(value, state.minimum_loss, state.iter_last_event)
+    return Plateau(value, since=state.iter)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -64,3 +64,8 @@ class Profile:
         for name, seconds in {**parts, "in all": total}.items():
             lines.append(f"{name:<30}{1000 * seconds:>10.2f} ms{100 * seconds / total:>8.1f} %")
         return lines
+
+
+def timed(profile: Profile | None, part: str) -> AbstractContextManager[None]:
+    """Count what happens in the `with` as a part of an iteration, where there is a profile."""
+    return nullcontext() if profile is None else profile.part(part)

@@ -1,4 +1,4 @@
-"""Going on from a snapshot: what must fit, and where it goes."""
+"""What a snapshot holds of a solver; going on from one: what must fit, and where it goes."""
 
 import logging
 from collections.abc import Sequence
@@ -11,12 +11,22 @@ from caffepy.errors import SnapshotError
 from caffepy.net.net import Net
 from caffepy.net.params import Learnable
 from caffepy.net.weights import copy_weights
-from caffepy.proto import BlobProto, SolverState
-from caffepy.proto.arrays import blob_shape, to_array
+from caffepy.proto import BlobProto, RunState, SolverState
+from caffepy.proto.arrays import blob_shape, to_array, to_blob
 from caffepy.solver.snapshot import find_weights, read_state
 from caffepy.solver.update import Updater
 
 log = logging.getLogger(__name__)
+
+
+def state_of(iteration: int, updater: Updater, run: RunState) -> SolverState:
+    """What a snapshot tells besides the weights; `take_up` reads it."""
+    return SolverState(
+        iter=iteration,
+        current_step=updater.current_step,
+        history=[to_blob(tensor.cpu().numpy()) for tensor in updater.history],
+        run=run,
+    )
 
 
 def take_up(path: str | Path, net: Net, updater: Updater) -> SolverState:

@@ -10,6 +10,7 @@ from caffepy.net.net import Net
 from caffepy.net.place import Place, go_to
 from caffepy.proto import LayerState, NamedBlob, NetPositions, RunState, SourcePosition
 from caffepy.proto.arrays import to_array, to_blob
+from caffepy.solver.plateau import Plateau, keep_plateau
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 def capture(
     places: Sequence[Place],
     losses: Iterable[float],
+    plateau: Plateau,
     seed: int,
     device: torch.device,
 ) -> RunState:
@@ -35,6 +37,7 @@ def capture(
     )
     if device.type == "cuda":
         run.device_rng_state = torch.cuda.get_rng_state(device).numpy().tobytes()
+    keep_plateau(plateau, run)
     return run
 
 

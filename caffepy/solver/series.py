@@ -55,7 +55,7 @@ def find_snapshot(prefix: str) -> Path | None:
             log.warning("Passing over a snapshot: %s", error)
         else:
             return snapshot.path
-    log.info("No snapshot of prefix %s to resume from: starting from scratch", prefix)
+    log.info("No valid snapshot of prefix %s to resume from: starting without one", prefix)
     return None
 
 

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 def complete(file: SolverFile) -> SolverParameter:
     """The settings of a solver's file, snapshot_prefix filled in.
 
+    Where snapshots are due, it must be possible to write them; of a stepped solver, only those that
+    its steps make.
+
     Raises:
         SnapshotError: snapshots could not be written.
     """
@@ -33,7 +36,8 @@ def complete(file: SolverFile) -> SolverParameter:
     param.CopyFrom(file.param)
     param.snapshot_prefix = snapshot_prefix(param, file.path)
     log.info("Initializing solver from parameters: \n%s", to_text(param).rstrip())
-    if param.snapshot or param.snapshot_after_train or param.HasField("keep_best"):
+    at_end = param.snapshot_after_train and not file.stepped
+    if param.snapshot or at_end or param.HasField("keep_best"):
         check_writable(param.snapshot_prefix)
         clear_leftovers(param.snapshot_prefix)
     return param
@@ -88,34 +92,30 @@ def weight_files(weights: str | Path | Sequence[str | Path]) -> list[str]:
     return [name.strip() for entry in entries for name in str(entry).split(",")]
 
 
-def make_train_net(
+def make_nets(
     file: SolverFile,
     make: Callable[[Graph], Net],
     weights: Sequence[str],
     level: int,
     stages: Sequence[str],
-) -> tuple[Net, list[CopyReport]]:
-    """The net to train, and what each file of weights did to it."""
+) -> tuple[Net, list[Net], list[CopyReport]]:
+    """The net to train, those to test, and what each file of weights did to the first.
+
+    The test nets share the blobs of the train net. The level and stages are the train net's alone,
+    as those of Caffe's command line are.
+    """
     log.info(report.train_source(file.param))
     net = make(train_graph(file, level, stages))
-    return net, _finetune(net, weights)
-
-
-def make_test_nets(
-    file: SolverFile, make: Callable[[Graph], Net], weights: Sequence[str], train_net: Net
-) -> list[Net]:
-    """The nets to test, which share the blobs of the train net.
-
-    The command line's level and stages are the train net's alone, as in Caffe.
-    """
-    nets = []
+    copied = _finetune(net, weights)
+    check_format(file, net)
+    test_nets = []
     for index, graph in enumerate(test_graphs(file)):
         log.info(report.test_source(file.param, index))
-        net = make(graph)
-        net.share_with(train_net)
-        _finetune(net, weights)
-        nets.append(net)
-    return nets
+        test_net = make(graph)
+        test_net.share_with(net)
+        _finetune(test_net, weights)
+        test_nets.append(test_net)
+    return net, test_nets, copied
 
 
 def _finetune(net: Net, weights: Sequence[str]) -> list[CopyReport]:

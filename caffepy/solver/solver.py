@@ -2,53 +2,36 @@
 
 import logging
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from caffepy.errors import SolverError
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.net.build import build_net
-from caffepy.net.debug import debugging, debugging_update
+from caffepy.net.debug import debugging_update
 from caffepy.net.net import Net
 from caffepy.net.place import place_of
 from caffepy.proto import RunState, SolverState
-from caffepy.proto.arrays import to_blob
 from caffepy.solver import report
 from caffepy.solver.divergence import Moment, diagnose, last_good, moment
+from caffepy.solver.journal import Journal
 from caffepy.solver.keeper import Keeper
-from caffepy.solver.plateau import keep_plateau, kept_plateau
-from caffepy.solver.profile import PASSES, UPDATE, Profile
-from caffepy.solver.resume import take_up
+from caffepy.solver.passes import forward_backward, run_test
+from caffepy.solver.plateau import kept_plateau
+from caffepy.solver.profile import PASSES, UPDATE, Profile, timed
+from caffepy.solver.requests import Action, Requests
+from caffepy.solver.resume import state_of, take_up
 from caffepy.solver.run_state import capture, recall
-from caffepy.solver.setup import (
-    check_format,
-    choose_snapshot,
-    complete,
-    make_test_nets,
-    make_train_net,
-    sow,
-    weight_files,
-)
+from caffepy.solver.setup import choose_snapshot, complete, make_nets, sow, weight_files
 from caffepy.solver.update import Updater
 from caffepy.solver.watched import watch
 
 log = logging.getLogger(__name__)
-
-
-class Action(Enum):
-    """What can be asked of a running solver, by a signal for example."""
-
-    SNAPSHOT = "snapshot"
-    STOP = "stop"
 
 
 class Solver:
@@ -71,10 +54,8 @@ class Solver:
     updates were made. updater: the rate, the rule and its history. copied: what each file of
     weights did to the train net. callbacks: in each iteration the first of each is called before the
     forward pass, the second when the gradients are there. progress: called after each update with
-    iter, max_iter, the smoothed loss and the learning rate. record: called with every number that is logged of an
-    iteration: what measured it ("train", "test", "test_1" for the second test net, "" for the loss
-    and the learning rate), the iteration, and pairs of a name and a number. profile: measures
-    iterations, where it is set.
+    iter, max_iter, the smoothed loss and the learning rate. journal: its `record` is called with
+    every number that is logged. profile: measures iterations, where it is set.
 
     Raises:
         ParseError, NetError, LayerError, DataError: a file or a net is wrong.
@@ -86,7 +67,6 @@ class Solver:
     iter = 0
     stopping = False
     progress: Callable[[int, int, float, float], None] | None = None
-    record: Callable[[str, int, Sequence[tuple[str, float]]], None] | None = None
     _last_snapshot: int | None = None
     _restored_losses: Sequence[float] = ()
     _test_start: RunState | None = None  # where a resumed run begins a test anew that was under way
@@ -113,17 +93,16 @@ class Solver:
         files = weight_files(start) if snapshot is None else []
 
         make = partial(build, device=self.device, seed=self.seed)
-        self.net, self.copied = make_train_net(file, make, files, level, stages)
-        check_format(file, self.net)
-        self.test_nets = make_test_nets(file, make, files, self.net)
+        self.net, self.test_nets, self.copied = make_nets(file, make, files, level, stages)
         best = watch(file, "keep_best", self.test_nets)
         self._keeper = Keeper(self.param, best, finite=on_nan == "stop")
         self.updater = Updater(self.param, self.net.learnable)
-        self.on_nan = on_nan
         self._watched = watch(file, "plateau_output", self.test_nets)
+        self.journal = Journal(self.param)
+        self.on_nan = on_nan
         self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
         self.profile: Profile | None = None
-        self._requests: deque[Action] = deque()
+        self._requests = Requests()
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         log.info("Solver scaffolding done.")
         if snapshot is not None:
@@ -153,8 +132,7 @@ class Solver:
         self._test_start = self._capture()  # for the last test: an unbroken run reads no batch here
         if self._due(self.param.display):
             self._losses.append(float(self.net.evaluate()))
-            log.info(report.final_loss(self.iter, self.smoothed_loss))
-            self._record("", [("loss", self.smoothed_loss)])
+            self.journal.end(self.iter, self.smoothed_loss)
         if self._due(self.param.test_interval):
             self.test_all()
         self._test_start = None
@@ -166,7 +144,7 @@ class Solver:
         self._test_start = None
         self._losses = deque(self._restored_losses, maxlen=self.param.average_loss)
         self._restored_losses = ()
-        self._shown, self._shown_at = self.iter - 1, time.perf_counter()
+        self.journal.begin(self.iter)
         end = self.iter + count
         while self.iter < end and not self.stopping:
             self._iterate()
@@ -174,18 +152,19 @@ class Solver:
                 self.profile.lap()
 
     def _iterate(self) -> None:
+        self.net.zero_diffs()
         if self._due(self.param.test_interval) and (self.iter or self.param.test_initialization):
             self.test_all()
             if self.stopping:
                 return
         for on_start, _ in self.callbacks:
             on_start()
-        with self._timed(PASSES):
+        with timed(self.profile, PASSES):
             self._losses.append(self._forward_backward())
         if self._watched is None:
             self.updater.plateau.value = self.smoothed_loss
         if self._due(self.param.display):
-            self._display()
+            self.journal.display(self.iter, self.smoothed_loss, self.net)
         for _, on_gradients_ready in self.callbacks:
             on_gradients_ready()
         rate = self.apply_update()
@@ -193,20 +172,13 @@ class Solver:
             self.progress(self.iter, self.param.max_iter, self.smoothed_loss, rate)
         self._answer_requests(snapshot=self._due(self.param.snapshot))
 
-    def _timed(self, part: str) -> AbstractContextManager[None]:
-        return nullcontext() if self.profile is None else self.profile.part(part)
-
     def _due(self, interval: int) -> bool:
         return interval > 0 and self.iter % interval == 0
 
     def _forward_backward(self) -> float:
         """The mean loss of iter_size batches, whose gradients add up."""
         before = moment(self.net)
-        self.net.zero_diffs()
-        total = self._pass()
-        for _ in range(1, self.param.iter_size):
-            total = total + self._pass()
-        loss = float(total / self.param.iter_size)
+        loss = forward_backward(self.net, self.param.iter_size, debug=self._debugs)
         if not math.isfinite(loss):
             self._diverge(loss, before)
         return loss
@@ -214,10 +186,6 @@ class Solver:
     @property
     def _debugs(self) -> bool:
         return self.param.debug_info and self._due(self.param.display)
-
-    def _pass(self) -> Tensor:
-        with debugging(self.net, on=self._debugs, backward=True):
-            return self.net.forward_backward()
 
     def _diverge(self, loss: float, before: Moment) -> None:
         what = f"iteration {self.iter}: the loss is {report.number(loss)}"
@@ -230,29 +198,12 @@ class Solver:
         if all(map(math.isfinite, self._losses)):  # else it has been said
             log.warning("%s, and training goes on, as it was asked to", what)
 
-    def _display(self) -> None:
-        now = time.perf_counter()
-        passes, seconds = self.iter - self._shown, now - self._shown_at
-        self._shown, self._shown_at = self.iter, now
-        loss = self.smoothed_loss
-        log.info(report.train_loss(self.iter, loss, passes, seconds, self.param.display))
-        values = report.elements(self.net.outputs, self.net.tops)
-        for line in report.output_lines("Train", values, self.net.loss_weights):
-            log.info(line)
-        self._record("", [("loss", loss)])
-        self._record("train", values)
-
-    def _record(self, group: str, values: Sequence[tuple[str, float]]) -> None:
-        if self.record is not None:
-            self.record(group, self.iter, values)
-
     def apply_update(self) -> float:
         """Move the parameters by their gradients, and return the learning rate of this iteration."""
         rate = self.updater.rate(self.iter)
         if self._due(self.param.display):
-            log.info(self.updater.line(self.iter, rate))
-            self._record("", [("lr", rate)])
-        with self._timed(UPDATE), debugging_update(self.net.learnable, on=self._debugs):
+            self.journal.rate(self.iter, rate, self.updater.line(self.iter, rate))
+        with timed(self.profile, UPDATE), debugging_update(self.net.learnable, on=self._debugs):
             self.updater.update(rate, self.iter)
         self.iter += 1
         return rate
@@ -269,43 +220,31 @@ class Solver:
     def test(self, index: int) -> None:
         """Print the mean of each number of each output over test_iter batches of a test net."""
         log.info(report.testing(self.iter, index))
-        net, batches = self.test_nets[index], self.param.test_iter[index]
-        group = f"test_{index}" if index else "test"
-        loss = torch.zeros((), device=self.device)
-        sums = dict.fromkeys(net.outputs, loss)
-        for _ in range(batches):
-            self._answer_requests()
-            if self.stopping:
-                log.info("Test interrupted.")
-                return
-            with debugging(net, on=self.param.debug_info):
-                loss = loss + net.evaluate()
-            sums = {name: total + net.tops[name] for name, total in sums.items()}
-        if self.param.test_compute_loss:
-            log.info(report.test_loss(float(loss / batches)))
-            self._record("", [(f"{group}_loss", float(loss / batches))])
-        means = {name: total / batches for name, total in sums.items()}
+        net, debug = self.test_nets[index], self.param.debug_info
+        means = run_test(net, self.param.test_iter[index], self._may_go_on, debug=debug)
+        if means is None:
+            log.info("Test interrupted.")
+            return
+        self.journal.test(self.iter, index, net, means)
         if self._watched is not None and self._watched.net == index:
-            value = self._watched.value(means)
-            self.updater.plateau.value = -value if self._watched.higher else value
-        values = report.elements(net.outputs, means)
-        for line in report.output_lines("Test", values, net.loss_weights):
-            log.info(line)
-        self._record(group, values)
-        if self._keeper.is_best(index, means, self.iter):
+            self.updater.plateau.value = self._watched.cost(means.outputs)
+        if self._keeper.is_best(index, means.outputs, self.iter):
             self._keeper.save_best(self.net, self._state())
+            self._last_snapshot = self.iter
 
     def request(self, action: Action) -> None:
         """Ask for a snapshot or a stop, after this iteration or test batch; safe in a signal."""
-        self._requests.append(action)
+        self._requests.add(action)
 
     def _answer_requests(self, *, snapshot: bool = False) -> None:
-        while self._requests:
-            action = self._requests.popleft()
-            snapshot = snapshot or action is Action.SNAPSHOT
-            self.stopping = self.stopping or action is Action.STOP
-        if snapshot:
+        actions = self._requests.take()
+        self.stopping = self.stopping or Action.STOP in actions
+        if snapshot or Action.SNAPSHOT in actions:
             self.snapshot()
+
+    def _may_go_on(self) -> bool:
+        self._answer_requests()
+        return not self.stopping
 
     def snapshot(self) -> None:
         """Write PREFIX_iter_N.caffemodel and PREFIX_iter_N.solverstate.
@@ -317,18 +256,11 @@ class Solver:
         self._last_snapshot = self.iter
 
     def _state(self) -> SolverState:
-        return SolverState(
-            iter=self.iter,
-            current_step=self.updater.current_step,
-            history=[to_blob(tensor.cpu().numpy()) for tensor in self.updater.history],
-            run=self._test_start or self._capture(),
-        )
+        return state_of(self.iter, self.updater, self._test_start or self._capture())
 
     def _capture(self) -> RunState:
         places = [place_of(net) for net in (self.net, *self.test_nets)]
-        run = capture(places, self._losses, self.seed, self.device)
-        keep_plateau(self.updater.plateau, run)
-        return run
+        return capture(places, self._losses, self.updater.plateau, self.seed, self.device)
 
     def restore(self, path: str | Path) -> None:
         """Go on from a .solverstate, also .h5, and its weights, beside it or where it says.

@@ -123,8 +123,8 @@ class Updater:
         for part in self._groups:
             before = [param.clone() for param in part.params] if self.param.snapshot_diff else []
             self._move(part, rate, iteration)
-            for param, old in zip(part.params, before, strict=False):
-                param.grad = old.sub_(param)
+            for gradient, old, param in zip(part.gradients, before, part.params, strict=False):
+                torch.sub(old, param, out=gradient)  # whose memory a script may be looking at
 
     def _scale(self, gradients: list[Tensor]) -> None:
         """Clip the gradients, which are sums over iter_size batches, and make means of them."""

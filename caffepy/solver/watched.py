@@ -23,6 +23,10 @@ class Watched:
         """What a test gave for it: the mean of its numbers."""
         return float(means[self.output].mean())
 
+    def cost(self, means: Mapping[str, Tensor]) -> float:
+        """The same, negated where more is better: what a training wants to be small."""
+        return -self.value(means) if self.higher else self.value(means)
+
 
 def watch(file: SolverFile, field: str, test_nets: Sequence[Net]) -> Watched | None:
     """The output that a field of the solver names, in the first test net that has it.

@@ -1,12 +1,15 @@
 import io
 import logging
+import os
 import re
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO, cast
 
 import pytest
 from rich.console import Console
 
-from caffepy.cli.progress import counted, progress
+from caffepy.cli.progress import Terminal, counted, progress
 from caffepy.solver.solver import Solver
 from tests.solver.tiny import write_training
 
@@ -49,6 +52,20 @@ def test_log_lines_stand_above_the_bar_whole(solver: Solver) -> None:
 
     assert line in written.getvalue()
     assert stream.getvalue() == "afterwards\n"
+
+
+def test_a_training_outlives_its_terminal(solver: Solver) -> None:
+    far, near = os.openpty()
+    with (
+        os.fdopen(near, "w", buffering=1) as stream,
+        suppress(OSError),
+    ):  # what is held back at the end
+        console = Console(file=cast("TextIO", Terminal(stream)), width=100)
+        assert console.is_terminal
+        with progress(solver, console):
+            os.close(far)
+            solver.solve()
+    assert solver.iter == 3
 
 
 def test_elsewhere_nothing_is_shown(solver: Solver) -> None:

@@ -7,7 +7,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from caffepy.cli.main import main
-from caffepy.cli.tensorboard import tagged
+from caffepy.cli.tensorboard import EventFile, tagged
+from caffepy.errors import CaffeError
 from tests.cli.tiny import NET, write_tiny
 
 Series = dict[str, list[tuple[int, float]]]
@@ -108,7 +109,6 @@ def test_tags() -> None:
 def test_without_tensorboard_nothing_is_trained(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
     monkeypatch.setitem(sys.modules, "tensorboard", None)
 
     assert train() == 1
@@ -124,6 +124,16 @@ def test_a_folder_that_cannot_be_made(folder: Path, capsys: pytest.CaptureFixtur
     assert train() == 1
 
     assert "--tensorboard board: File exists" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_stops_the_training_with_its_name() -> None:
+    """/dev/full refuses every byte as such a disk does."""
+    events = EventFile("board", 0)
+    events.path.unlink()
+    events.path.symlink_to("/dev/full")
+
+    with pytest.raises(CaffeError, match=r"^--tensorboard board: No space left on device$"):
+        events.add(5, {"loss": 0.5})
 
 
 def test_without_the_flag_nothing_is_written(folder: Path) -> None:

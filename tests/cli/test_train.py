@@ -1,9 +1,6 @@
-"""`caffepy train`: its flags, its lines, its signals."""
+"""`caffepy train`: its flags and its lines."""
 
-import logging
-import os
 import re
-import signal
 import sys
 from pathlib import Path
 
@@ -12,7 +9,7 @@ import pytest
 from caffepy.cli.main import main
 from caffepy.cli.train import gpu_of
 from caffepy.proto import SolverParameter
-from tests.cli.tiny import NET, write_tiny
+from tests.cli.tiny import NET, bodies, snapshots, write_tiny
 from tests.data.databases import ramp, write_images
 from tests.layers.user_classes import python_layer, write_classes
 
@@ -23,11 +20,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_tiny(tmp_path)
     return tmp_path
-
-
-def bodies(err: str) -> list[str]:
-    """The log lines without their prefix."""
-    return re.findall(r"^[IW]\d{4} [\d:.]+ +\d+ \S+:\d+\] (.*)", err, re.MULTILINE)
 
 
 def test_trains_and_writes_a_snapshot(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -84,7 +76,7 @@ def test_resumes_from_the_newest_snapshot_or_starts_from_scratch(
     assert main(AUTO) == 0
     then = bodies(capsys.readouterr().err)
 
-    assert "No snapshot of prefix tiny to resume from: starting from scratch" in first
+    assert "No valid snapshot of prefix tiny to resume from: starting without one" in first
     assert "Iteration 0, Testing net (#0)" in first
     assert "Resuming from tiny_iter_10.solverstate" in then
     assert "Iteration 10, Testing net (#0)" in then
@@ -257,81 +249,6 @@ def test_only_an_explicit_solver_mode_asks_for_a_gpu(
     text: SolverParameter, expected: list[str]
 ) -> None:
     assert gpu_of(text) == expected
-
-
-class Press(logging.Handler):
-    """Sends this process signals when a line is logged."""
-
-    def __init__(self, at: str, *numbers: signal.Signals) -> None:
-        super().__init__()
-        self.at = at
-        self.numbers = numbers
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """As if somebody watched the log and pressed a key."""
-        if record.getMessage().startswith(self.at):
-            for number in self.numbers:
-                os.kill(os.getpid(), number)
-
-
-def train(press: Press, *flags: str) -> int:
-    """A training during which signals come."""
-    logger = logging.getLogger("caffepy")
-    logger.addHandler(press)
-    try:
-        return main(["train", "-solver", "solver.prototxt", *flags])
-    finally:
-        logger.removeHandler(press)
-
-
-def snapshots(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob("*.solverstate"))
-
-
-def test_ctrl_c_writes_a_snapshot_and_stops(
-    capsys: pytest.CaptureFixture[str], folder: Path
-) -> None:
-    assert train(Press("Iteration 5 (", signal.SIGINT)) == 0
-
-    assert snapshots(folder) == ["tiny_iter_6"]
-    assert bodies(capsys.readouterr().err)[-2:] == [
-        "Optimization stopped early.",
-        "Optimization Done.",
-    ]
-
-
-def test_a_second_ctrl_c_stops_at_once(folder: Path) -> None:
-    assert train(Press("Iteration 5 (", signal.SIGINT, signal.SIGINT)) == 130
-
-    assert snapshots(folder) == []
-
-
-def test_hanging_up_writes_a_snapshot_and_goes_on(folder: Path) -> None:
-    assert train(Press("Iteration 5 (", signal.SIGHUP)) == 0
-
-    assert snapshots(folder) == ["tiny_iter_10", "tiny_iter_6"]
-
-
-@pytest.mark.parametrize(
-    ("effect", "expected"),
-    [
-        pytest.param("none", ["tiny_iter_10"], id="none"),
-        pytest.param("snapshot", ["tiny_iter_10", "tiny_iter_6"], id="snapshot"),
-        pytest.param("stop", ["tiny_iter_6"], id="stop"),
-    ],
-)
-def test_effects_can_be_chosen(folder: Path, effect: str, expected: list[str]) -> None:
-    assert train(Press("Iteration 5 (", signal.SIGHUP), "-sighup_effect", effect) == 0
-
-    assert snapshots(folder) == expected
-
-
-def test_afterwards_signals_do_what_they_did_before() -> None:
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP)
-
-    train(Press("Iteration 5 (", signal.SIGINT))
-
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP)) == before
 
 
 PYTHON = f"""{NET}

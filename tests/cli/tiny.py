@@ -1,5 +1,6 @@
 """A net small enough to train in a blink, with its data and its solver."""
 
+import re
 from pathlib import Path
 
 import h5py
@@ -42,3 +43,13 @@ def write_tiny(folder: Path, max_iter: int = 10) -> None:
     (folder / "list.txt").write_text("data.h5\n")
     (folder / "net.prototxt").write_text(NET)
     (folder / "solver.prototxt").write_text(SOLVER % max_iter)
+
+
+def bodies(err: str) -> list[str]:
+    """The log lines without their prefix."""
+    return re.findall(r"^[IW]\d{4} [\d:.]+ +\d+ \S+:\d+\] (.*)", err, re.MULTILINE)
+
+
+def snapshots(folder: Path) -> list[str]:
+    """The states that are there, without their ending."""
+    return sorted(path.stem for path in folder.glob("*.solverstate"))

@@ -12,9 +12,11 @@ RATE = "base_lr: 0.1 lr_policy: 'fixed'"
 END = "max_iter: 10"
 
 
-def problems(text: str, path: Path = Path("solver.prototxt")) -> list[Problem]:
+def problems(
+    text: str, path: Path = Path("solver.prototxt"), *, stepped: bool = False
+) -> list[Problem]:
     param, position = parse_text(text.encode(), SolverParameter, "solver.prototxt")
-    return check_solver(param, position, path)
+    return check_solver(param, position, path, stepped=stepped)
 
 
 def messages(text: str) -> list[str]:
@@ -125,11 +127,21 @@ def test_an_unknown_policy() -> None:
 
 def test_everything_missing_is_told_at_once() -> None:
     assert [str(problem) for problem in problems("iter_size: 2\ndisplay: -1")] == [
-        "solver.prototxt: base_lr is missing",
         "solver.prototxt: max_iter is missing",
+        "solver.prototxt: base_lr is missing",
         "solver.prototxt: lr_policy is missing",
         "solver.prototxt:2:1: display is -1, must be 0 or more",
         "solver.prototxt: no net to train: set one of net, net_param, train_net, train_net_param",
+    ]
+
+
+def test_single_steps_need_no_end_unless_a_policy_counts_on_it() -> None:
+    fine = f"{NET} {RATE}"
+    assert [each.text for each in problems(fine)] == ["max_iter is missing"]
+    assert problems(fine, stepped=True) == []
+    poly = f"{NET} base_lr: 1 lr_policy: 'poly' power: 2"
+    assert [each.text for each in problems(poly, stepped=True)] == [
+        "max_iter is missing: lr_policy 'poly' needs it"
     ]
 
 
@@ -167,3 +179,15 @@ def test_a_net_file_that_is_beside_the_solver_only(
     monkeypatch.chdir(there)
     (there / "no").write_text("")
     assert problems(text, Path("solver.prototxt")) == []
+
+
+def test_a_field_of_another_policy_is_told_of() -> None:
+    rate = "base_lr: 0.1 lr_policy: 'step' gamma: 0.1 stepsize: 5 stepvalue: 3 power: 2"
+
+    found = problems(f"{NET} {rate} {END}")
+
+    assert [(problem.severity, problem.text) for problem in found] == [
+        ("warning", "power is set, but lr_policy 'step' does not read it"),
+        ("warning", "stepvalue is set, but lr_policy 'step' does not read it"),
+    ]
+    assert found[0].where == "solver.prototxt:1:82"

@@ -1,6 +1,7 @@
 """Images as pycaffe's scripts have them."""
 
 import math
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,15 @@ def test_images_are_rows_of_floats(
     assert image.dtype == np.float32
     np.testing.assert_allclose(image, np.broadcast_to(pixel, image.shape), rtol=1e-6)
     image *= 2  # it can be written to
+
+
+def test_a_file_may_be_open_or_in_memory(folder: Path) -> None:
+    expected = load_image(folder / "red.png")
+
+    with (folder / "red.png").open("rb") as file:
+        np.testing.assert_array_equal(load_image(file), expected)
+    upload = BytesIO((folder / "red.png").read_bytes())
+    np.testing.assert_array_equal(load_image(upload), expected)
 
 
 def test_a_file_that_is_no_image(folder: Path) -> None:

@@ -25,7 +25,10 @@ def test_arrays_are_copied_into_the_memory_of_their_names() -> None:
         ({"x": [[0, 0, 0]] * 2}, r"inputs \['x'\] given, the net's are \['x', 'y'\]"),
         ({"x": 0, "y": 0, "z": 0}, r"inputs \['x', 'y', 'z'\] given"),
         ({"x": [[0, 0, 0]], "y": [0, 0]}, r"'x' is given with shape \(1, 3\), .* size is \(2,\)"),
-        ({"x": [[0, 0]] * 2, "y": [0, 0]}, "could not broadcast"),
+        (
+            {"x": [[0, 0]] * 2, "y": [0, 0]},
+            r"'x' is given with shape \(2, 2\), but is of shape \(2, 3\): could not broadcast",
+        ),
     ],
     ids=["missing", "unknown", "batch", "shape"],
 )

@@ -1,5 +1,6 @@
 import gc
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -119,6 +120,15 @@ def test_nets_share_parameters(prototxt: str) -> None:
     other.params["ip"][1].data[...] = 9
 
     assert one.params["ip"][1].data.tolist() == [9] * 4
+
+
+def test_a_script_may_call_a_net_as_it_likes(prototxt: str) -> None:
+    net = caffe.Net(prototxt, caffe.TEST)
+
+    net.name = "vgg_iter_70000"
+
+    assert net.name == "vgg_iter_70000"
+    assert caffe.Net(prototxt, caffe.TEST).name == "classifier"
 
 
 def test_another_batch_size(prototxt: str) -> None:
@@ -325,8 +335,12 @@ def test_mistakes_are_exceptions(prototxt: str, tmp_path: Path) -> None:
         net.forward(data=np.zeros((7, 3)))
     with pytest.raises(KeyError, match="no blob 'ipp'; did you mean 'ip'"):
         net.forward(blobs=["ipp"])
-    with pytest.raises(IndexError):
-        net._forward(0, 3)
+    for call in (lambda: net._forward(0, 3), lambda: net._backward(3, 0), lambda: net._top_ids(-1)):
+        with pytest.raises(IndexError, match="the net's are 0 to 2"):
+            call()
+    wrong: Any = prototxt
+    with pytest.raises(TypeError, match=r"shared with a Net; '.*' is none"):
+        net.share_with(wrong)
     with pytest.raises(ParseError, match=r"missing\.prototxt"):
         caffe.Net(str(tmp_path / "missing.prototxt"), caffe.TEST)
     (tmp_path / "wrong.prototxt").write_text(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import caffepy.pycaffe as caffe
-from caffepy.errors import SolverError
+from caffepy.errors import SnapshotError, SolverError
 from tests.layers.user_classes import python_layer, write_classes
 
 Wrong: Any = caffe.SGDSolver  # which gets what scripts may give
@@ -48,6 +48,23 @@ def test_a_step_moves_the_parameters_by_the_rate_times_the_gradient() -> None:
     assert isinstance(solver, caffe.SGDSolver)
     assert solver.iter == 1
     np.testing.assert_allclose(weight.data, before - 0.1 * weight.diff, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("folder")
+def test_single_steps_need_no_end_and_no_place_for_the_last_snapshot() -> None:
+    text = SOLVER.replace("max_iter: 6 ", "").replace('"snap"', '"out/snap"')
+    Path("solver.prototxt").write_text(text)
+    solver = caffe.SGDSolver("solver.prototxt")
+
+    solver.step(2)
+
+    assert solver.iter == 2
+    with pytest.raises(SolverError, match="max_iter is missing: it says when `solve` ends"):
+        solver.solve()
+    solver.param.max_iter = 4
+    with pytest.raises(SnapshotError, match="Cannot write to snapshot prefix 'out/snap'"):
+        solver.solve()
+    assert solver.iter == 2
 
 
 @pytest.mark.usefixtures("folder")

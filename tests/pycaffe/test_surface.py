@@ -56,6 +56,11 @@ def test_the_module_has_the_names() -> None:
     assert not hasattr(caffe, "Nett")
 
 
+def test_the_module_is_found_where_it_is_in_caffe() -> None:
+    assert caffe._caffe is caffe.pycaffe is caffe
+    assert caffe.io.caffe_pb2 is caffe.proto.caffe_pb2
+
+
 def test_a_net_its_layers_and_its_blobs_have_the_names() -> None:
     net = caffe.Net("net.prototxt", caffe.TEST)
 

@@ -37,7 +37,7 @@ def test_how_far_plateau_is_is_kept() -> None:
     run = RunState()
     keep_plateau(Plateau(value=0.7, best=-0.1, since=12), run)
     state = SolverState(iter=20, run=run, minimum_loss=5, iter_last_event=1)
-    assert kept_plateau(state) == Plateau(best=-0.1, since=12)
+    assert kept_plateau(state) == Plateau(value=0.7, best=-0.1, since=12)
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def test_without_snapshots_there_is_none(caplog: pytest.LogCaptureFixture) -> No
     assert find_snapshot("nowhere/tiny") is None
 
     assert bodies(caplog) == [
-        "No snapshot of prefix tiny to resume from: starting from scratch",
-        "No snapshot of prefix nowhere/tiny to resume from: starting from scratch",
+        "No valid snapshot of prefix tiny to resume from: starting without one",
+        "No valid snapshot of prefix nowhere/tiny to resume from: starting without one",
     ]
 
 

@@ -13,8 +13,9 @@ from caffepy.errors import SnapshotError, SolverError
 from caffepy.graph.graph import Graph
 from caffepy.net.build import build_net
 from caffepy.net.net import Net
+from caffepy.solver.requests import Action
 from caffepy.solver.snapshot import read_state
-from caffepy.solver.solver import Action, Solver
+from caffepy.solver.solver import Solver
 from tests.layers.user_classes import python_layer, write_classes
 from tests.solver.tiny import blobs, bodies, listen, rows, write_training
 
@@ -186,28 +187,6 @@ def test_progress_hears_of_every_update() -> None:
     assert all(math.isfinite(loss) for _, _, loss, _ in heard)
 
 
-def test_a_record_has_every_number_that_is_logged() -> None:
-    settings = "display: 2 max_iter: 2 test_iter: 1 test_interval: 2 test_compute_loss: true"
-    solver = Solver(write_training(settings, drop=""))
-    heard: list[tuple[str, int, list[str]]] = []
-    solver.record = lambda group, iteration, values: heard.append(
-        (group, iteration, [name for name, value in values if math.isfinite(value)])
-    )
-
-    solver.solve()
-
-    assert heard == [
-        ("", 0, ["test_loss"]),
-        ("test", 0, ["accuracy", "loss"]),
-        ("", 0, ["loss"]),
-        ("train", 0, ["loss"]),
-        ("", 0, ["lr"]),
-        ("", 2, ["loss"]),
-        ("", 2, ["test_loss"]),
-        ("test", 2, ["accuracy", "loss"]),
-    ]
-
-
 @pytest.mark.parametrize("output", ["", "accuracy", "loss"])
 def test_plateau_goes_on_after_a_snapshot_as_if_unbroken(
     output: str, caplog: pytest.LogCaptureFixture
@@ -319,6 +298,16 @@ def test_a_loss_that_is_no_number_stops_training_and_is_traced(iter_size: int) -
     with pytest.raises(SolverError, match=text):
         solver.solve()
     assert not list(Path().glob("tiny_iter*"))
+
+
+def test_the_last_snapshot_that_is_named_may_be_the_best() -> None:
+    tests = "test_iter: 1 test_interval: 5 keep_best: 'accuracy'"
+    solver = Solver(write_training(f"{tests} base_lr: 1e30"))
+
+    with pytest.raises(SolverError, match=r"; the last snapshot is that of iteration 0$"):
+        solver.solve()
+
+    assert Path("tiny_best.solverstate").exists()
 
 
 def test_asked_to_it_trains_on_as_caffe_does(caplog: pytest.LogCaptureFixture) -> None:

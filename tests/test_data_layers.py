@@ -208,3 +208,22 @@ def test_data_of_files_in_colour_that_are_made_grey_without_labels() -> None:
     grey = np.stack(images) @ np.array([0.114, 0.587, 0.299]) - 7
     np.testing.assert_allclose(batch["data"], grey[:, None], rtol=0, atol=LEVEL)
     assert set(batch) == {"data"}
+
+
+def test_memory_data_of_which_the_labels_get_four_axes_with_the_first_pass() -> None:
+    data = np.random.default_rng(9).normal(size=(6, 3, 4, 5)).astype(np.float32)
+    labels = np.arange(6, dtype=np.float32)
+    Path("net.prototxt").write_text(
+        'layer { name: "in" type: "MemoryData" top: "data" top: "label" '
+        "memory_data_param { batch_size: 2 channels: 3 height: 4 width: 5 } }"
+    )
+    net = caffe.Net("net.prototxt", caffe.TEST)
+    assert net.blobs["label"].data.shape == (2,)
+
+    net.set_input_arrays(data, labels)
+
+    for first in (0, 2, 4, 0):
+        net.forward()
+        np.testing.assert_array_equal(net.blobs["data"].data, data[first : first + 2])
+        expected = labels[first : first + 2, None, None, None]
+        np.testing.assert_array_equal(net.blobs["label"].data, expected, strict=True)

@@ -25,7 +25,8 @@ Floats = NDArray[np.float32]
 class MemoryData(SourceLayer):
     """Batches of what `reset` or `add` was given last, beginning again at its end.
 
-    Tops:    data (batch_size, channels, height, width); label (batch_size,).
+    Tops:    data (batch_size, channels, height, width);
+             label (batch_size, 1, 1, 1), but (batch_size,) before the first batch, as in Caffe.
     Source:  caffe/src/caffe/layers/memory_data_layer.cpp
     """
 
@@ -148,7 +149,7 @@ class MemoryData(SourceLayer):
         self._pending &= self._position % len(self._data) != 0
         return (
             torch.tensor(self._data[part], device=self.source.device),
-            torch.tensor(self._labels[part], device=self.source.device),
+            torch.tensor(self._labels[part], device=self.source.device).reshape(-1, 1, 1, 1),
         )
 
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:

@@ -39,7 +39,7 @@ def test_hands_out_batches_of_what_it_was_given_again_and_again() -> None:
     for first in (0, 2, 4, 0, 2):
         data, labels = layer.read()
         np.testing.assert_array_equal(data, rows(6)[first : first + 2])
-        assert labels.tolist() == [first, first + 1]
+        assert labels.tolist() == [[[[first]]], [[[first + 1]]]]
         assert data.dtype == labels.dtype == torch.float32
     assert layer.position == 10
 
@@ -53,7 +53,7 @@ def test_the_next_reset_begins_at_its_first_row() -> None:
 
     data, labels = layer.read()
     np.testing.assert_array_equal(data, rows(2, start=7))
-    assert labels.tolist() == [8, 9]
+    assert labels.flatten().tolist() == [8, 9]
 
 
 def test_arrays_of_float32_are_not_copied_but_batches_are() -> None:
@@ -92,7 +92,7 @@ def test_added_images_are_transformed() -> None:
         data, labels = layer.read()
         expected = [(image.astype(np.float32) - 3) * 0.5 for image in images[first : first + 2]]
         np.testing.assert_array_equal(data, expected)
-        assert labels.tolist() == [5 + first, 6 + first]
+        assert labels.flatten().tolist() == [5 + first, 6 + first]
 
 
 def test_added_images_of_any_size_are_cropped() -> None:
@@ -137,7 +137,7 @@ def test_more_is_added_only_when_all_was_read() -> None:
 
     layer.read()
     layer.add(images, [4, 5, 6, 7])
-    assert layer.read()[1].tolist() == [4, 5]
+    assert layer.read()[1].flatten().tolist() == [4, 5]
 
 
 def test_moved_it_keeps_what_it_was_given() -> None:
@@ -148,7 +148,7 @@ def test_moved_it_keeps_what_it_was_given() -> None:
     assert layer.moved(8, 7) is layer
 
     assert layer.position == 8
-    assert layer.read()[1].tolist() == [2, 3]
+    assert layer.read()[1].flatten().tolist() == [2, 3]
 
 
 def test_reading_before_anything_was_given_is_an_error() -> None:

@@ -67,7 +67,7 @@ def test_input_arrays_are_handed_out_and_may_change(
     for first in (0, 2, 0):
         memory.forward()
         np.testing.assert_array_equal(memory.blobs["data"].data, rows(4)[first : first + 2])
-        assert memory.blobs["label"].data.tolist() == [first, first + 1]
+        assert memory.blobs["label"].data.tolist() == [[[[first]]], [[[first + 1]]]]
     assert (data == rows(4)).all()
     data[2:] = 7
     memory.forward()

@@ -23,9 +23,9 @@ TEST = ["test_batch.bin"]
 def convert_cifar(folder: Path, target: Path, kind: str) -> None:
     """Store five batches and one in the new databases cifar10_train_KIND and cifar10_test_KIND.
 
-    KIND is "lmdb" or "leveldb". Keys are the images' numbers, `00012`. The channels stay in the files' order, red first, as
-    Caffe stores them. DataError, and no database, where a batch is missing, cut short or holds a
-    label that is no class, or a database exists.
+    KIND is "lmdb" or "leveldb". Keys are the images' numbers, `00012`. The channels stay in the
+    files' order, red first, as Caffe stores them. DataError, and no database, where a batch is
+    missing, cut short or holds a label that is no class, or a database exists.
 
     Source: caffe/examples/cifar10/convert_cifar_data.cpp
     """

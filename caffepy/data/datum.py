@@ -105,9 +105,9 @@ def decode(
 ) -> Planes:
     """The image of a record: (C, H, W), blue first; uint8, or float32 of `float_data`; a view.
 
-    color is decode_planes's, for encoded records; raw ones are as they are. data
-    takes the place of the message's. DataError, naming
-    `where`, for a damaged file or numbers that do not fill the shape.
+    color is decode_planes's, for encoded records; raw ones are as they are. data takes the place of
+    the message's. DataError, naming `where`, for a damaged file or numbers that do not fill the
+    shape.
     """
     data = datum.data if data is None else data
     if datum.encoded:

@@ -33,8 +33,8 @@ def compute_mean(database: Database, progress: Callable[[int, int], None]) -> ND
     """The mean (C, H, W) of all images of a database, blue first, decoded on all cores.
 
     `progress` is told how many of how many records are done. Sums are exact for bytes, in float64
-    for other numbers. DataError where a record cannot be decoded, or two
-    records differ in size, which are named.
+    for other numbers. DataError where a record cannot be decoded, or two records differ in size,
+    which are named.
 
     Source: caffe/tools/compute_image_mean.cpp
     """

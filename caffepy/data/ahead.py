@@ -1,7 +1,6 @@
 """Work that is begun before its results are asked for."""
 
 import os
-import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,7 +41,9 @@ class Ahead(Generic[T]):
 
     One thread makes them, begun by the first `read`; with a depth of 0 there is none, and items are
     made when they are asked for. What goes wrong on the way is raised by `read`, again and again.
-    The thread ends with this object, or with the program.
+    The thread ends after what it has begun when this object is no more, or the program ends: the
+    executor sees to that without a lock. To shut it down from a finalizer could wait forever, as
+    garbage is collected in any thread, also in one that is just handing over work.
     """
 
     def __init__(self, items: Iterator[T], depth: int) -> None:
@@ -50,7 +51,6 @@ class Ahead(Generic[T]):
         self._depth = depth
         self._begun: deque[Future[T]] = deque()
         self._thread = ThreadPoolExecutor(1, "reader")
-        end_with(self, self._thread)
 
     def read(self) -> T:
         """The next item, waited for where it is not ready."""
@@ -72,8 +72,3 @@ class Ahead(Generic[T]):
         except DataError as error:
             made.set_exception(error)
         self._begun.append(made)
-
-
-def end_with(owner: object, pool: ThreadPoolExecutor) -> None:
-    """Let threads end, after what they are doing, when an object is no more."""
-    weakref.finalize(owner, pool.shutdown, wait=False, cancel_futures=True)

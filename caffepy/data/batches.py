@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caffepy.data.ahead import WORKERS, Ahead, end_with
+from caffepy.data.ahead import WORKERS, Ahead
 from caffepy.data.datum import Planes
 from caffepy.data.memory import Memory
 from caffepy.data.transform import Draws, Transform, sized
@@ -120,8 +120,6 @@ class Batches(Generic[T]):
         ahead = max(depth, workers) if depth else 0
         self._ahead = Ahead(begin(stream, transform, size, pool), ahead)
         self._next: Callable[[], Batch] | None = None
-        if pool is not None:
-            end_with(self, pool)
 
     def origin(self, item: int) -> str:
         """What messages call an item of the batch that was read last."""

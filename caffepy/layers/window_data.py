@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caffepy.data.ahead import Ahead, end_with
+from caffepy.data.ahead import Ahead
 from caffepy.data.transform import read_mean, sized
 from caffepy.data.window_crop import WindowCrop
 from caffepy.data.window_list import WindowList, read_windows
@@ -68,7 +68,6 @@ class WindowData(SourceLayer):
         pool = ThreadPoolExecutor(source.workers, "decoder")
         first = source.position // self._size + rank
         self._ahead = Ahead(self._sampler.batches(first, self._world, pool), depth)
-        end_with(self._ahead, pool)
 
     def _check(self) -> None:
         windows = self.param.window_data_param

@@ -109,3 +109,16 @@ def test_the_thread_ends_with_the_object() -> None:
 
     thread.join(timeout=5)
     assert not thread.is_alive()
+
+
+def test_is_let_go_while_its_executor_is_locked() -> None:
+    """As when garbage is collected by a thread that is handing over work."""
+    held: list[Ahead[int]] = [Ahead(count(), 2)]
+    held[0].read()
+    lock = held[0]._thread._shutdown_lock
+
+    with lock:
+        dropping = threading.Thread(target=held.clear, daemon=True)
+        dropping.start()
+        dropping.join(10)
+        assert not dropping.is_alive()

@@ -79,12 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train to max_iter, or until a signal says stop."""
-    if not args.solver:
-        raise UsageError("Need a solver definition to train.\n-solver FILE names it")
-    if args.snapshot and args.weights:
-        raise UsageError("-snapshot brings its own weights; give it or -weights, but not both")
-    if args.snapshot and args.resume:
-        raise UsageError("--resume auto finds the snapshot; give it or -snapshot, but not both")
+    check_flags(args)
     file = read_solver(args.solver, args.pool_norm_order)
     device = choose_device(args.gpu or gpu_of(file.param))
     if args.tensorboard:
@@ -120,6 +115,16 @@ def run(args: argparse.Namespace) -> int:
         solver.solve()
     log.info("Optimization Done.")
     return 0
+
+
+def check_flags(args: argparse.Namespace) -> None:
+    """Raise UsageError for flags that leave out the solver or contradict each other."""
+    if not args.solver:
+        raise UsageError("Need a solver definition to train.\n-solver FILE names it")
+    if args.snapshot and args.weights:
+        raise UsageError("-snapshot brings its own weights; give it or -weights, but not both")
+    if args.snapshot and args.resume:
+        raise UsageError("--resume auto finds the snapshot; give it or -snapshot, but not both")
 
 
 def gpu_of(param: SolverParameter) -> list[str]:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from caffepy.layers.clamp import clamp_value
+from caffepy.layers.clamp import at_least
 from caffepy.layers.items import require_same_items
 from caffepy.layers.labels import read_labels, require_known_labels, require_one_label_an_item
 from caffepy.layers.layer import Layer, Shape, register
@@ -41,7 +41,7 @@ class MultinomialLogisticLoss(Layer):
         flat = probabilities.reshape(len(probabilities), -1)
         found = read_labels(labels.reshape(-1, 1), flat.shape[1], None)
         true = flat.gather(1, found.target).to(torch.promote_types(flat.dtype, torch.float32))
-        costs = -clamp_value(true, low=SMALLEST_PROBABILITY).log()
+        costs = -at_least(true, SMALLEST_PROBABILITY).log()
         return found.settle(costs).sum() / len(flat)
 
     def _require_shapes(self, probabilities: Shape, labels: Shape) -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
 from caffepy.data.batches import Sample, stack
+from caffepy.data.memory import Memory
 from caffepy.data.pca import Pca, write_pca
 from caffepy.data.transform import Transform
 from caffepy.proto import TransformationParameter
@@ -45,11 +46,10 @@ def ours(name: str, images: NDArray[np.uint8], components: str) -> Callable[[], 
     param = text_format.Parse(text, TransformationParameter())
     transform = Transform(param, True, torch.device("cpu"), "benchmark")
     samples = [Sample(image.transpose(2, 0, 1), 0, "") for image in images]
-    numbers = np.arange(len(images), dtype=np.uint64)
+    numbers, memory = np.arange(len(images), dtype=np.uint64), Memory()
 
     def run() -> object:
-        batch = stack(samples, transform, 1, numbers)
-        return transform(batch.pixels, batch.draws)
+        return stack(samples, transform, 1, numbers, memory)
 
     return run
 

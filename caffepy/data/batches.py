@@ -16,7 +16,7 @@ from torch import Tensor
 from caffepy.data.ahead import WORKERS, Ahead
 from caffepy.data.datum import Planes
 from caffepy.data.memory import Memory
-from caffepy.data.transform import Draws, Transform, sized
+from caffepy.data.transform import Draws, Images, Transform, sized
 from caffepy.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Stream(Generic[T]):
 class Batch(NamedTuple):
     """Images stacked (N, C, h, w), and what is left to do to them; labels (N,), float32.
 
-    pixels: cut as drawn, uint8 or float32; on a CPU they are transformed already.
+    pixels: on a CPU, what a net sees; for another device cut as drawn, uint8 or float32, pinned.
     """
 
     pixels: Tensor
@@ -173,47 +173,38 @@ def make(
     memory: Memory,
 ) -> Batch:
     """The batch of some items of a stream, which have these numbers in it."""
-    loaded = stream.collection.load(items)
-    if isinstance(loaded, Block):
-        batch = cut(loaded, transform, stream.seed, numbers)
-    else:
-        batch = stack(loaded, transform, stream.seed, numbers)
-    if transform.device.type != "cpu":
-        return batch._replace(pixels=batch.pixels.pin_memory(), labels=batch.labels.pin_memory())
-    out = memory.take(tuple(batch.pixels.shape))
-    return batch._replace(pixels=transform(batch.pixels, batch.draws, out))
-
-
-def cut(block: Block, transform: Transform, seed: int, numbers: NDArray[np.uint64]) -> Batch:
-    """One batch of a block, each image cut as is drawn for its number."""
-    images = block.images
-    shape = transform.window(images.shape[1:], block.where)
-    draws = transform.draw(seed, numbers, np.broadcast_to(images.shape[2:], (len(images), 2)))
-    if shape != images.shape[1:] or transform.views > 1 or changed(draws):
-        out = np.empty((len(draws.mirror), *shape), np.uint8)
-        transform.cut(images, draws, out)
-        images = out
-    labels = torch.tensor(block.labels, dtype=torch.float32)
-    return Batch(torch.from_numpy(images), labels, draws)
-
-
-def changed(draws: Draws) -> bool:
-    """Whether images that are as large as their crops are to be mirrored or resized."""
-    return draws.sizes is not None or bool(draws.mirror.any())
+    return stack(stream.collection.load(items), transform, stream.seed, numbers, memory)
 
 
 def stack(
-    samples: Sequence[Sample], transform: Transform, seed: int, numbers: NDArray[np.uint64]
+    loaded: Sequence[Sample] | Block,
+    transform: Transform,
+    seed: int,
+    numbers: NDArray[np.uint64],
+    memory: Memory,
 ) -> Batch:
-    """One batch of samples, each cut as is drawn for its number; DataError where sizes differ."""
-    images = [sample.image for sample in samples]
-    shape = _shape(samples, transform)
-    draws = transform.draw(seed, numbers, np.array([image.shape[1:] for image in images]))
-    whole = any(image.dtype != np.uint8 for image in images)
-    out = np.empty((len(draws.mirror), *shape), np.float32 if whole else np.uint8)
-    transform.cut(images, draws, out)
-    labels = torch.tensor([sample.label for sample in samples], dtype=torch.float32)
-    return Batch(torch.from_numpy(out), labels, draws)
+    """One batch of images, each cut as is drawn for its number; DataError where sizes differ."""
+    images: Images
+    if isinstance(loaded, Block):
+        images, labels = loaded.images, loaded.labels
+        shape = transform.window(images.shape[1:], loaded.where)
+        sizes = np.broadcast_to(images.shape[2:], (len(images), 2))
+    else:
+        images, labels = [sample.image for sample in loaded], [sample.label for sample in loaded]
+        shape = _shape(loaded, transform)
+        sizes = np.array([image.shape[1:] for image in images])
+    draws = transform.draw(seed, numbers, sizes)
+    whole = (len(draws.mirror), *shape)
+    targets = torch.tensor(labels, dtype=torch.float32)
+    if transform.device.type == "cpu":
+        pixels = memory.take(whole)
+        transform.fill(images, draws, pixels.numpy())
+        return Batch(pixels, targets, draws)
+    bytes_only = all(image.dtype == np.uint8 for image in images)
+    kind = torch.uint8 if bytes_only else torch.float32
+    pixels = torch.empty(whole, dtype=kind, pin_memory=True)
+    transform.cut(images, draws, pixels.numpy())
+    return Batch(pixels, targets.pin_memory(), draws)
 
 
 def _shape(samples: Sequence[Sample], transform: Transform) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ class Database(Protocol):
     def keys(self) -> Iterator[bytes]:
         """Every key, in order."""
 
-    def get(self, key: bytes) -> bytes:
+    def get(self, key: bytes) -> bytes | memoryview:
         """The value of a key; DataError where there is none."""
 
     def records(self, start: int = 0, step: int = 1) -> Iterator[Record]:

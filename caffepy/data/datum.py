@@ -50,15 +50,15 @@ def float_record(numbers: NDArray[np.float32]) -> bytes:
     return shape.SerializeToString() + fields.tobytes()
 
 
-def parse_datum(value: bytes, where: object = "record") -> Datum:
+def parse_datum(value: bytes | memoryview, where: object = "record") -> Datum:
     """The message in a database's value; DataError, naming `where`, for other bytes."""
     try:
-        return Datum.FromString(value)
+        return Datum.FromString(bytes(value))
     except DecodeError as error:
         raise DataError(f"{where}: not a Datum message: {len(value)} bytes do not parse") from error
 
 
-def split_datum(value: bytes, where: object = "record") -> tuple[Datum, memoryview]:
+def split_datum(value: bytes | memoryview, where: object = "record") -> tuple[Datum, memoryview]:
     """The message in a database's value, without its `data`, and a view of that in its place.
 
     DataError, naming `where`, for other bytes. Where `data` is not the first of its fields that is

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 
+LARGE = 1 << 15  # bytes of a record, from which on copying it takes longer than not copying it
+
 
 class EmptyDatabaseError(DataError):
     """A database that holds no records."""
@@ -21,7 +23,7 @@ class Record(NamedTuple):
 
     database: str
     key: bytes
-    value: bytes
+    value: bytes | memoryview
 
     def __str__(self) -> str:
         return f"{self.database}: record {os.fsdecode(self.key)!r}"

@@ -15,8 +15,16 @@ from types import TracebackType
 from typing import Self
 
 import lmdb
+import numpy as np
 
-from caffepy.data.folder import EmptyDatabaseError, Record, check_free, find_backend, new_folder
+from caffepy.data.folder import (
+    LARGE,
+    EmptyDatabaseError,
+    Record,
+    check_free,
+    find_backend,
+    new_folder,
+)
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 
@@ -69,13 +77,13 @@ class LMDB:
     def keys(self) -> Iterator[bytes]:
         """Every key, in order."""
         with self._cursor() as cursor:
-            yield from cursor.iternext(keys=True, values=False)
+            yield from map(bytes, cursor.iternext(keys=True, values=False))
 
-    def get(self, key: bytes) -> bytes:
-        """The value of a key; DataError where there is none."""
+    def get(self, key: bytes) -> bytes | memoryview:
+        """The value of a key, a view where it is large; DataError where there is none."""
         with self._cursor() as cursor:
             if cursor.set_key(key):
-                return cursor.value()
+                return self._held(cursor.value())
         raise DataError(f"{self.path}: no record {os.fsdecode(key)!r}")
 
     def records(self, start: int = 0, step: int = 1) -> Iterator[Record]:
@@ -91,19 +99,27 @@ class LMDB:
             items = chain.from_iterable(passes(cursor)) if step == 1 else strides(cursor, step)
             while self._version() == version:
                 for key, value in islice(items, LOOK):
-                    yield Record(self.path, key, value)
+                    yield Record(self.path, bytes(key), self._held(value))
             raise DataError(
                 f"{self.path}: was written to while it was read; start again when it is complete"
             )
+
+    def _held(self, value: memoryview) -> bytes | memoryview:
+        """What of the map can be kept: a copy, or, of much, a view that keeps the map open."""
+        if len(value) < LARGE:
+            return bytes(value)
+        mapped = np.frombuffer(value, np.uint8).view(Mapped)
+        mapped.database = self
+        return mapped.data
 
     def _version(self) -> int:
         """The number of the last change to the database."""
         return self._open().info()["last_txnid"]
 
     @contextlib.contextmanager
-    def _cursor(self) -> Iterator["lmdb.Cursor[bytes]"]:
+    def _cursor(self) -> Iterator["lmdb.Cursor[memoryview]"]:
         try:
-            with self._open().begin() as transaction, transaction.cursor() as cursor:
+            with self._open().begin(buffers=True) as transaction, transaction.cursor() as cursor:
                 yield cursor
         except lmdb.Error as error:
             raise DataError(f"{self.path}: damaged LMDB: {error}") from error
@@ -118,21 +134,29 @@ class LMDB:
         return self._environment
 
 
-def forward(cursor: "lmdb.Cursor[bytes]", steps: int) -> None:
+class Mapped(np.ndarray[tuple[int], np.dtype[np.uint8]]):
+    """Bytes of a database's map. It is open as long as anybody has them, or a view of them."""
+
+    database: LMDB
+
+
+def forward(cursor: "lmdb.Cursor[memoryview]", steps: int) -> None:
     """Move a cursor on, from the last record to the first."""
     for _ in repeat(None, steps):
         if not cursor.next():
             cursor.first()
 
 
-def passes(cursor: "lmdb.Cursor[bytes]") -> Iterator[Iterator[tuple[bytes, bytes]]]:
+def passes(cursor: "lmdb.Cursor[memoryview]") -> Iterator[Iterator[tuple[memoryview, memoryview]]]:
     """From where a cursor is to the last record, and then all records again and again."""
     while True:
         yield cursor.iternext()
         cursor.first()
 
 
-def strides(cursor: "lmdb.Cursor[bytes]", step: int) -> Iterator[tuple[bytes, bytes]]:
+def strides(
+    cursor: "lmdb.Cursor[memoryview]", step: int
+) -> Iterator[tuple[memoryview, memoryview]]:
     """Every `step`th record from where a cursor is, beginning again at the end; endless."""
     while True:
         yield cursor.item()

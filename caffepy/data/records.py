@@ -6,11 +6,10 @@ from functools import cached_property
 from caffepy.data.batches import Block, Sample
 from caffepy.data.database import Database
 from caffepy.data.datum import decode, parse_datum, raw_images, split_datum
-from caffepy.data.folder import Record
+from caffepy.data.folder import LARGE, Record
 from caffepy.data.order import Order
 
 LIGHT = 1 << 20  # bytes of a batch
-LARGE = 1 << 15  # bytes of a record, from which on copying it takes longer than not copying it
 
 
 class Records:

@@ -1,7 +1,7 @@
 """TransformationParameter: which part of an image a net sees, mirrored or not, and in what units."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -24,6 +24,9 @@ COLOURS = 3  # blue, green, red
 
 Shape = tuple[int, ...]
 Place = tuple[int, int, bool]
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Images = Sequence[Planes] | Bytes  # (C, H, W) each, or (N, C, H, W)
 Numbers = Any  # torch's or numpy's: both understand what is done with them here
 
 CACHED = 1 << 18  # numbers that stay near a core of the CPU from one step to the next
@@ -47,9 +50,9 @@ class Draws(NamedTuple):
 class Transform:
     """((image - mean) * scale), cropped and mirrored, as a TransformationParameter says.
 
-    In training, colours are distorted and light is added before. Cropping and mirroring is done to
-    each record, by `cut`, while it is bytes; the rest to batches of any shape (N, C, h, w), on the
-    device they are on, by calling this. LayerError where the settings contradict each other.
+    In training, colours are distorted and light is added before. On a CPU, `fill` does it all. For
+    another device, `cut` crops and mirrors images while they are bytes, and this, called, does the
+    rest to batches that were moved there. LayerError where the settings contradict each other.
 
     color: `decode_image`'s. crop: (h, w), None for the whole image. views: how many crops of each
     image there are.
@@ -130,18 +133,47 @@ class Transform:
         colours = None if self._distortion is None else self._distortion.draw(seed, numbers)
         return Draws(*corners, light, colours)
 
-    def cut(
-        self, images: Iterable[Planes], draws: Draws, out: NDArray[np.uint8] | NDArray[np.float32]
-    ) -> None:
-        """Write the crops of images (C, H, W) that were drawn, mirrored or not, to out (N, C, h, w)."""
+    def fill(self, images: Images, draws: Draws, x: Floats) -> None:
+        """Write to x (N, C, h, w) what a net sees of images (C, H, W); on a CPU, in one thread.
+
+        A few of them go through all steps before the next ones are touched, and stay near the core.
+        """
+        size = max(1, CACHED // math.prod(x.shape[1:]))
+        places, crops = by_record(draws), self._crops(images, draws, x.shape)
+        for begin in range(0, len(x), size):
+            part = slice(begin, begin + size)
+            some = x[part]
+            write(crops[part] if isinstance(crops, np.ndarray) else crops, some)
+            if draws.colours is not None:
+                distort(torch.from_numpy(some), Colours(*(each[part] for each in draws.colours)))
+            light = None if draws.light is None else draws.light[part].numpy()
+            self._compute(some, light, places[part])
+
+    def cut(self, images: Images, draws: Draws, out: Bytes | Floats) -> None:
+        """Write the crops of images that were drawn, mirrored or not, to out (N, C, h, w)."""
+        write(self._crops(images, draws, out.shape), out)
+
+    def _crops(self, images: Images, draws: Draws, shape: Shape) -> Iterator[Planes] | Bytes:
+        """The crops (C, h, w), each until the next is asked for; or the images, if just these."""
+        if isinstance(images, np.ndarray) and images.shape == shape and not draws.mirror.any():
+            return images
+        return self._cut_out(images, draws, shape[1:])
+
+    def _cut_out(self, images: Images, draws: Draws, shape: Shape) -> Iterator[Planes]:
         repeated = (image for image in images for _ in range(self.views))
-        sizes = repeat(out.shape[2:]) if draws.sizes is None else draws.sizes.tolist()
-        for to, image, place, size in zip(out, repeated, by_record(draws), sizes, strict=False):
-            top, left, mirror = place
-            part = image[:, top : top + size[0], left : left + size[1]]
+        sizes = repeat(shape[1:]) if draws.sizes is None else draws.sizes.tolist()
+        mirrored = np.empty(shape, np.uint8)
+        for image, (top, left, mirror), (rows, columns) in zip(
+            repeated, by_record(draws), sizes, strict=False
+        ):
+            crop = image[:, top : top + rows, left : left + columns]
             if draws.sizes is not None:
-                part = self._resized(part)
-            to[...] = part[:, :, ::-1] if mirror else part
+                crop = self._resized(crop)
+            if mirror and crop.dtype == np.uint8:  # bytes are turned sooner than what they become
+                mirrored[...] = crop[:, :, ::-1]
+                yield mirrored
+            else:
+                yield crop[:, :, ::-1] if mirror else crop
 
     def _resized(self, part: Planes) -> Planes:
         """A part of an image, of the crop's size."""
@@ -150,46 +182,41 @@ class Transform:
             2, 0, 1
         )
 
-    def __call__(self, pixels: Tensor, draws: Draws, out: Tensor | None = None) -> Tensor:
-        """The batch a net sees, float32, of pixels (N, C, h, w) that were cut as drawn.
-
-        It is written to `out`, where that is given. On a CPU, one thread does it.
-        """
-        x = torch.empty(pixels.shape, device=pixels.device) if out is None else out
+    def __call__(self, pixels: Tensor, draws: Draws) -> Tensor:
+        """What a net sees, float32, of pixels (N, C, h, w) that were cut as drawn; on their device."""
+        x = pixels.to(torch.float32, copy=True)
         if draws.colours is not None:
-            pixels = x.copy_(pixels)
-            distort(pixels, draws.colours)
-        if x.device.type == "cpu":
-            self._compute(x.numpy(), pixels.numpy(), draws)
-        else:
-            self._compute(x, pixels, draws)
+            distort(x, draws.colours)
+        light = None if draws.light is None else draws.light.to(x.device)
+        self._compute(x, light, by_record(draws))
         return x
 
-    def _compute(self, x: Numbers, pixels: Numbers, draws: Draws) -> None:
-        """Add light to pixels, subtract the mean and scale, part by part, into x."""
-        size = max(1, CACHED // math.prod(x.shape[1:])) if isinstance(x, np.ndarray) else len(x)
-        light = None if draws.light is None else same_kind(draws.light.to(self.device), x)
-        places = by_record(draws)
-        for begin in range(0, len(x), size):
-            part = slice(begin, begin + size)
-            x[part] = pixels[part]
-            if light is not None:
-                x[part] += light[part][:, :, None, None]
-            self._subtract(x[part], places[part])
-            if self._scale != 1:
-                x[part] *= self._scale
+    def _compute(self, x: Numbers, light: Numbers | None, places: Sequence[Place]) -> None:
+        """Add light (N, C) to x (N, C, h, w), subtract the mean and scale, in place.
 
-    def _subtract(self, x: Numbers, places: list[Place]) -> None:
-        """Subtract the mean, in place; a mean image where it was cut, and mirrored with it."""
-        if self._mean_images is None:
-            if len(self._mean_values):
-                x -= same_kind(self._mean_values, x)[:, None, None]
-            return
-        means = same_kind(self._mean_images, x)
-        height, width = x.shape[2:]
-        for number, (top, left, mirror) in enumerate(places):
-            first = means.shape[3] - width - left if mirror else left
-            x[number] -= means[int(mirror), :, top : top + height, first : first + width]
+        A mean image is subtracted where each crop was cut, and mirrored with it.
+        """
+        if light is not None:
+            x += light[:, :, None, None]
+        if len(self._mean_values):
+            x -= same_kind(self._mean_values, x)[:, None, None]
+        if self._mean_images is not None:
+            means = same_kind(self._mean_images, x)
+            height, width = x.shape[2:]
+            for number, (top, left, mirror) in enumerate(places):
+                first = means.shape[3] - width - left if mirror else left
+                x[number] -= means[int(mirror), :, top : top + height, first : first + width]
+        if self._scale != 1:
+            x *= self._scale
+
+
+def write(crops: Iterator[Planes] | Bytes, out: Bytes | Floats) -> None:
+    """Write the next crops (C, h, w) to out (N, C, h, w)."""
+    if isinstance(crops, np.ndarray):
+        out[...] = crops
+        return
+    for to, crop in zip(out, crops, strict=False):
+        to[...] = crop
 
 
 def by_record(draws: Draws) -> list[Place]:

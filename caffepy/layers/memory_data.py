@@ -11,6 +11,7 @@ from torch import Tensor
 
 from caffepy.data.batches import Sample, stack
 from caffepy.data.datum import Planes
+from caffepy.data.memory import Memory
 from caffepy.data.transform import Transform
 from caffepy.errors import DataError
 from caffepy.layers.layer import Shape, Source, SourceLayer, register
@@ -107,10 +108,9 @@ class MemoryData(SourceLayer):
                     f"leaves {left}; memory_data_param says {self.shape}"
                 )
         numbers = np.arange(self._added, self._added + len(samples), dtype=np.uint64)
-        batch = stack(samples, self._transform, self.source.seed, numbers)
-        data = self._transform(batch.pixels, batch.draws)
+        batch = stack(samples, self._transform, self.source.seed, numbers, Memory())
         self._added += len(samples)
-        self._hold(data.numpy(), batch.labels.numpy())
+        self._hold(batch.pixels.numpy(), batch.labels.numpy())
         self._pending = True
 
     def _check_count(self, count: int) -> None:

@@ -253,7 +253,8 @@ def interrupt_at(number: int) -> Callable[[int, int], None]:
 
 def records(path: Path) -> list[tuple[bytes, bytes]]:
     database = open_database(path)
-    return [record[1:] for record in islice(database.records(), len(database))]
+    found = islice(database.records(), len(database))
+    return [(record.key, bytes(record.value)) for record in found]
 
 
 @pytest.mark.parametrize("backend", KINDS, ids=["lmdb", "leveldb"])

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from caffepy.data.datum import parse_datum
 from caffepy.data.images import (
     check_extension,
     decodable_shape,
@@ -19,7 +20,6 @@ from caffepy.data.images import (
 )
 from caffepy.data.lmdb import LMDB
 from caffepy.errors import DataError
-from caffepy.proto import Datum
 from tests.data.databases import ramp
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "data"
@@ -41,7 +41,7 @@ def test_grey_and_resized_as_caffe_stored_it(tmp_path: Path, name: str) -> None:
     (database / "data.mdb").write_bytes((GOLDEN / "gray_db" / "data.mdb").read_bytes())
     records = islice(LMDB(database).records(), 8)
     (value,) = (record.value for record in records if record.key.endswith(name.encode()))
-    datum = Datum.FromString(value)
+    datum = parse_datum(value)
     expected = np.frombuffer(datum.data, np.uint8).reshape(20, 20, 1).astype(int)
 
     pixels = resize(decode_image(GOLDEN / "images" / name, color=False), 20, 20)

@@ -8,8 +8,10 @@ from itertools import islice
 from pathlib import Path
 
 import lmdb
+import numpy as np
 import pytest
 
+from caffepy.data.folder import LARGE
 from caffepy.data.lmdb import LMDB, LMDBWriter, open_environment
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
@@ -48,6 +50,25 @@ def test_two_readers_share_an_environment_while_either_lives(tmp_path: Path) -> 
 
     assert shared.users == 1
     assert two.get(b"000000") == b"\0\0\0"
+
+
+def test_a_database_is_open_as_long_as_a_large_value_of_it_is_seen(tmp_path: Path) -> None:
+    path = str(tmp_path / "db")
+    with LMDBWriter(path) as writer:
+        writer.put(b"0", b"\7" * LARGE)
+    database = LMDB(path)
+    (record,), value = islice(database.records(), 1), database.get(b"0")
+    part = np.frombuffer(value, np.uint8)[5:]
+    _, shared = open_environment(path)
+
+    del database, record, value
+    gc.collect()
+    assert shared.users == 1
+    assert (part == 7).all()
+
+    del part
+    gc.collect()
+    assert shared.users == 0
 
 
 def test_a_database_can_be_opened_while_another_thread_lets_it_go(tmp_path: Path) -> None:

@@ -39,10 +39,9 @@ IMAGES = np.stack([ramp(6, 8, 3, start).transpose(2, 0, 1) for start in (0, 50)]
 
 
 def transformed(transform: Transform, draws: Draws) -> NDArray[np.float32]:
-    """Two images, cut as drawn, through the rest of the transformation."""
-    pixels = np.empty((2, 3, *(transform.crop or (6, 8))), np.uint8)
-    transform.cut(IMAGES, draws, pixels)
-    result: NDArray[np.float32] = transform(torch.from_numpy(pixels), draws).numpy()
+    """What a net sees of two images, which are cut as drawn."""
+    result = np.empty((2 * transform.views, 3, *(transform.crop or (6, 8))), np.float32)
+    transform.fill(IMAGES, draws, result)
     return result
 
 
@@ -222,9 +221,7 @@ def test_ten_crops_each_with_its_part_of_the_mean(tmp_path: Path) -> None:
     transform = make(f'mean_file: "{path}" crop_size: 3 ten_crop: true')
     draws = transform.draw(0, np.arange(2, dtype=np.uint64), np.array([[6, 8], [6, 8]]))
 
-    crops = np.empty((20, 3, 3, 3), np.uint8)
-    transform.cut(IMAGES, draws, crops)
-    found = transform(torch.from_numpy(crops), draws).numpy()
+    found = transformed(transform, draws)
 
     assert found.shape == (20, 3, 3, 3)
     for number, image in enumerate(IMAGES - mean):
@@ -326,7 +323,7 @@ def test_refuses_a_rectangle_that_is_too_wide() -> None:
 
 
 @pytest.mark.parametrize("count", [3, 40], ids=["few", "more than stay near a core"])
-def test_a_batch_is_computed_where_it_is_to_be(
+def test_fills_a_batch_part_by_part(
     tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("caffepy.data.transform.CACHED", 10 * 3 * 5 * 5)
@@ -334,24 +331,45 @@ def test_a_batch_is_computed_where_it_is_to_be(
     transform = make(f'mean_file: "{path}" crop_size: 5 mirror: true scale: 3', training=True)
     images = np.stack([ramp(6, 8, 3, start).transpose(2, 0, 1) for start in range(count)])
     draws = draw(transform, 1, range(count), (6, 8))
-    pixels, out = np.empty((count, 3, 5, 5), np.uint8), torch.empty(count, 3, 5, 5)
-    transform.cut(images, draws, pixels)
+    found = np.empty((count, 3, 5, 5), np.float32)
 
-    assert transform(torch.from_numpy(pixels), draws, out) is out
+    transform.fill(images, draws, found)
 
     for number, (top, left, mirror) in enumerate(by_record(draws)):
         expected = (images[number] - mean_image(3, 6, 8)) * 3
         expected = expected[:, top : top + 5, left : left + 5]
-        np.testing.assert_allclose(out[number], expected[:, :, ::-1] if mirror else expected)
+        np.testing.assert_allclose(found[number], expected[:, :, ::-1] if mirror else expected)
 
 
-def test_the_arithmetic_of_a_device_is_that_of_the_cpu(tmp_path: Path) -> None:
+def test_images_that_lie_as_the_batch_are_taken_at_once() -> None:
+    transform = make("scale: 2")
+    still = draw(transform, 1, range(2), (6, 8))
+    found = np.empty((2, 3, 6, 8), np.float32)
+
+    transform.fill(IMAGES, still, found)
+
+    assert not still.mirror.any()
+    np.testing.assert_array_equal(found, 2.0 * IMAGES)
+
+
+def test_floats_are_mirrored_too() -> None:
+    images = [image.astype(np.float32) + np.float32(0.25) for image in IMAGES]
+    found = np.empty((2, 3, 6, 8), np.float32)
+
+    make("", training=True).fill(images, NO_CORNERS, found)
+
+    np.testing.assert_array_equal(found, [images[0], images[1][:, :, ::-1]])
+
+
+def test_another_device_does_after_the_cut_what_a_cpu_does_at_once(tmp_path: Path) -> None:
     path = write_mean(tmp_path / "mean.binaryproto", mean_image(3, 6, 8))
-    transform = make(f'mean_file: "{path}" crop_size: 3 scale: 0.3', training=True)
+    settings = f'mean_file: "{path}" crop_size: 3 scale: 0.3 {write_components(tmp_path)} {DARKER}'
+    transform = make(settings, training=True)
+    draws = draw(transform, 1, range(2), (6, 8))
     pixels = np.empty((2, 3, 3, 3), np.uint8)
-    transform.cut(IMAGES, CORNERS, pixels)
-    x = torch.empty(2, 3, 3, 3)
 
-    transform._compute(x, torch.from_numpy(pixels), CORNERS)  # torch's words instead of numpy's
+    transform.cut(IMAGES, draws, pixels)
+    found = transform(torch.from_numpy(pixels), draws)
 
-    assert torch.equal(x, transform(torch.from_numpy(pixels), CORNERS))
+    np.testing.assert_allclose(found, transformed(transform, draws), rtol=1e-5, atol=1e-4)
+    assert pixels.max() > 9  # they are still what was cut

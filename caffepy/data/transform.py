@@ -29,7 +29,7 @@ Floats = NDArray[np.float32]
 Images = Sequence[Planes] | Bytes  # (C, H, W) each, or (N, C, H, W)
 Numbers = Any  # torch's or numpy's: both understand what is done with them here
 
-CACHED = 1 << 18  # numbers that stay near a core of the CPU from one step to the next
+CACHED = 1 << 19  # numbers that stay near a core of the CPU from one step to the next
 
 
 class Draws(NamedTuple):

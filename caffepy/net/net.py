@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from caffepy.errors import NetError, near
 from caffepy.graph.graph import Graph
 from caffepy.layers.layer import Layer, Shape, SourceLayer, as_tuple
-from caffepy.net.origin import records_named
+from caffepy.net.origin import NamedRecords
 from caffepy.net.params import BlobTable, Learnable
 
 Observer = Callable[[str, str, Tensor], None]
@@ -181,7 +181,7 @@ class Net(nn.Module):
 
     def _read_and_run(self) -> dict[str, Tensor]:
         tops = self.read()
-        with records_named(self.layers):
+        with NamedRecords(self.layers):
             outputs: dict[str, Tensor] = self(**tops)
         return outputs
 

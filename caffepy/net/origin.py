@@ -1,7 +1,7 @@
 """Which record an item of a batch is, for messages."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from types import TracebackType
 
 from torch import nn
 
@@ -13,16 +13,26 @@ from caffepy.layers.split import Split
 LABELS = 1  # the bottom that labels are, in all layers that check them
 
 
-@contextmanager
-def records_named(layers: Iterable[nn.Module]) -> Iterator[None]:
+class NamedRecords:
     """While a net's layers run over the batch that they read last, name the record of a bad label."""
-    try:
-        yield
-    except LabelError as error:
-        where = record_of(list(layers), error)
-        if not where:
-            raise
-        raise LayerError(f"{error}; it is of {where}") from error
+
+    def __init__(self, layers: Iterable[nn.Module]) -> None:
+        self._layers = layers
+
+    def __enter__(self) -> None:
+        """Begin to run layers."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Raise LayerError in place of a label's error, where it is known whence the label is."""
+        if isinstance(error, LabelError):
+            where = record_of(list(self._layers), error)
+            if where:
+                raise LayerError(f"{error}; it is of {where}") from error
 
 
 def record_of(layers: list[nn.Module], error: LabelError) -> str:

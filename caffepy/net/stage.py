@@ -54,7 +54,8 @@ class Stage:
         self._inputs = [blob.values for blob in bottoms]
         self._outputs = [blob.values for blob in tops]
         self._in_place = [blob in tops for blob in bottoms]
-        self._reads = isinstance(layer, SourceLayer) and not all(constant)
+        self._source = layer if isinstance(layer, SourceLayer) else None
+        self._reads = not all(constant)
         self._fresh = [not kept for kept in constant]
         self._checks = type(layer).check is not Layer.check
 
@@ -64,9 +65,9 @@ class Stage:
 
     def forward(self) -> None:
         """Run the layer on what is in its bottoms now; a source layer reads its next batch."""
-        if isinstance(self.layer, SourceLayer):
+        if self._source is not None:
             if self._reads:
-                self._read(self.layer)
+                self._read(self._source)
             return
         if self.need.layer:
             self._tape = self._record()

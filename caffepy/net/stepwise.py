@@ -14,7 +14,7 @@ from caffepy.layers.layer import SourceLayer
 from caffepy.net.build import assemble
 from caffepy.net.need import needs_of
 from caffepy.net.net import Net
-from caffepy.net.origin import records_named
+from caffepy.net.origin import NamedRecords
 from caffepy.net.stage import NOT_TAKEN, Stage, not_taken
 
 Hook = Callable[[int], object]
@@ -69,19 +69,20 @@ class StepwiseNet(Net):
         layers, stay as they are.
         """
         self._flush()
-        indices = range(start, len(self.layers) if end is None else end + 1)
-        stages, weighted = self._stages, self._weighted
-        for index in indices:
-            stages[index].forget()
+        stages, weighted = self._stages[start : None if end is None else end + 1], self._weighted
+        before, after = self.hooks.before_forward, self.hooks.after_forward
+        for stage in stages:
+            stage.forget()
         loss = 0.0
-        with torch.no_grad(), records_named(self.layers):
-            for index in indices:
-                for hook in self.hooks.before_forward:
+        with torch.no_grad(), NamedRecords(self.layers):
+            for index, stage in enumerate(stages, start):
+                for hook in before:
                     hook(index)
-                stages[index].forward()
-                for blob, weight in weighted.get(index, ()):
-                    loss += weight * float(blob.values.tensor().sum())
-                for hook in self.hooks.after_forward:
+                stage.forward()
+                if index in weighted:
+                    for blob, weight in weighted[index]:
+                        loss += weight * float(blob.values.tensor().sum())
+                for hook in after:
                     hook(index)
         return loss
 
@@ -132,7 +133,7 @@ class StepwiseNet(Net):
 
     def evaluate(self) -> Tensor:
         """Run all layers over the next batch; returns its objective."""
-        with records_named(self.layers):
+        with NamedRecords(self.layers):
             loss = self.run()
         self.tops = {name: self.storage[name].values.tensor().detach() for name in self.results}
         return torch.tensor(loss)

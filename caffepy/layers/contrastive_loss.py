@@ -48,9 +48,10 @@ class ContrastiveLoss(Layer):
         self._require_shapes(*bottoms)
 
     def check(self, *bottoms: Tensor) -> None:
-        wrong = bottoms[2].flatten().isnan().nonzero()
-        if len(wrong) > 0:
-            raise self.error(f"whether pair {int(wrong[0])} is alike is nan; give 0 or 1")
+        like = bottoms[2].detach().flatten()
+        if like.numel() and math.isnan(like.min()):
+            pair = int(like.isnan().nonzero()[0])
+            raise self.error(f"whether pair {pair} is alike is nan; give 0 or 1")
 
     def forward(self, a: Tensor, b: Tensor, like: Tensor) -> Tensor:
         self._require_shapes(tuple(a.shape), tuple(b.shape), tuple(like.shape))

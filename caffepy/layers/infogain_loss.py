@@ -37,24 +37,26 @@ class _Context(FunctionCtx):
 class _Costs(torch.autograd.Function):
     """Minus the sum over the classes of H log p, p = softmax(scores), of each item.
 
-    A log p counts SMALLEST_LOGARITHM at least; the gradient, p sum(H) - H, is that without it.
+    A log p counts SMALLEST_LOGARITHM at least; the gradient, p sum(H) - H, is that without it, but
+    for p, of which it takes 1e-20 at least.
     scores and rows, of which each item has a row of H: (*outer, C, *inner), C at `axis`.
     """
 
     @staticmethod
     def forward(ctx: _Context, scores: Tensor, rows: Tensor, axis: int) -> Tensor:
-        logarithms = F.log_softmax(scores, axis, dtype=rows.dtype)
+        logarithms = F.log_softmax(scores, axis, dtype=rows.dtype).clamp_(min=SMALLEST_LOGARITHM)
         ctx.axis, ctx.dtype = axis, scores.dtype
         ctx.save_for_backward(logarithms, rows)
-        counted = logarithms.clamp(min=SMALLEST_LOGARITHM)
-        return counted.mul_(rows).sum(axis, keepdim=True).neg_()
+        sums: Tensor = torch.linalg.vecdot(logarithms, rows, dim=axis)
+        return sums.unsqueeze(axis).neg_()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor, None, None]:
         logarithms, rows = ctx.saved_tensors
-        change = logarithms.exp().mul_(rows.sum(ctx.axis, keepdim=True)).sub_(rows)
-        return change.mul_(gradient).to(ctx.dtype), None, None
+        change = logarithms.exp().mul_(rows.sum(ctx.axis, keepdim=True).mul_(gradient))
+        change.addcmul_(rows, gradient, value=-1)
+        return change.to(ctx.dtype), None, None
 
 
 @register("InfogainLoss")
@@ -62,7 +64,7 @@ class InfogainLoss(Layer):
     """Sum over the items of the sum over classes l of -H[label, l] log(p[l]), over Z.
 
     p is the softmax of the scores along `axis`. log(p[l]) counts -46.05, log of 1e-20, at least,
-    while the gradient, (p[l] sum_j H[label, j] - H[label, l]) / Z, is exact. `ignore_label`, Z by
+    while the gradient is (p[l] sum_j H[label, j] - H[label, l]) / Z there too. `ignore_label`, Z by
     `normalization`, `class_weight` and the second top are as in SoftmaxWithLoss, which this is with
     the unit matrix for H; `normalize` is refused, as in Caffe, and so is `label_smoothing`: H has
     it. A label of no class makes the loss NaN.

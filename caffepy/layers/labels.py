@@ -40,7 +40,7 @@ def read_labels(labels: Tensor, classes: int, ignore: int | None) -> Labels:
 
     Fractions are cut off towards zero, as Caffe does: 1.9 is class 1. NaN means nothing.
     """
-    whole = labels.detach().long()
+    whole = labels.long()
     target = whole.clamp(0, classes - 1)
     return Labels(target, whole != target, None if ignore is None else whole == ignore)
 

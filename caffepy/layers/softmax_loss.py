@@ -61,17 +61,17 @@ class _Loss(torch.autograd.Function):
         dtype = torch.promote_types(scores.dtype, torch.float32)
         logarithms = F.log_softmax(scores, axis, dtype=dtype)
         ctx.divisor, ctx.axis, ctx.smoothing, ctx.dtype = divisor, axis, smoothing, scores.dtype
-        costs = logarithms.gather(axis, labels.target).neg_()
+        gains = logarithms.gather(axis, labels.target)
         if smoothing:
-            costs.mul_(1 - smoothing).sub_(logarithms.mean(axis, keepdim=True), alpha=smoothing)
-        costs.clamp_(max=LARGEST_LOSS)
+            gains.mul_(1 - smoothing).add_(logarithms.mean(axis, keepdim=True), alpha=smoothing)
+        gains.clamp_(min=-LARGEST_LOSS)
         if weight is not None:
-            costs.mul_(weight)
+            gains.mul_(weight)
         if labels.ignored is not None:
             counted = (~labels.ignored).to(dtype)
             weight = counted if weight is None else weight * counted
         ctx.save_for_backward(logarithms, labels.target, weight)
-        return labels.settle(costs).sum().div_(divisor)
+        return labels.settle(gains).sum().div_(-divisor)
 
     @staticmethod
     @once_differentiable

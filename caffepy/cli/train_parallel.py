@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from caffepy.cli.device import find_devices
 from caffepy.cli.flags import UsageError
+from caffepy.cli.heap import keep_freed_memory
 from caffepy.cli.log import logging_to_stderr
 from caffepy.errors import CaffeError
 from caffepy.graph.solver_nets import check_together, read_solver
@@ -93,6 +94,7 @@ def _train(rank: int, job: Job) -> None:
 
     import caffepy.pycaffe as caffe
 
+    keep_freed_memory()
     if job.gpus:
         caffe.set_device(job.gpus[rank])
         caffe.set_mode_gpu()

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caffepy.data.images import Pixels, decode_image, resize
+from caffepy.data.images import Pixels, decode_resized
 from caffepy.data.transform import Draws, Transform, read_mean, sized
 from caffepy.errors import DataError, NetError
 from caffepy.net.net import Net
@@ -69,8 +69,9 @@ class Classifier:
 
     def _read(self, path: str) -> Pixels:
         """One image as planes (C, H, W)."""
-        pixels = decode_image(path, color=self._channels == 3)
-        planes: NDArray[np.uint8] = resize(pixels, *self._size).transpose(2, 0, 1)
+        height, width = self._size
+        pixels = decode_resized(path, lambda *_: (height, width), self._channels == 3)
+        planes: NDArray[np.uint8] = pixels.transpose(2, 0, 1)
         self._transform.window(planes.shape, repr(path))
         return planes[::-1] if self._rgb else planes
 

@@ -5,7 +5,7 @@ from os import PathLike
 
 from caffepy.data.batches import Sample
 from caffepy.data.image_list import Entry, read_list
-from caffepy.data.images import decode_image, resize
+from caffepy.data.images import Pixels, decode_image, decode_resized
 from caffepy.data.order import Order
 from caffepy.errors import DataError
 
@@ -66,9 +66,14 @@ class ImageFiles:
         path = self.folder + entry.name
         where = f"{self.source}:{entry.line}"
         try:
-            pixels = decode_image(path, self.color)
+            pixels = self._decode(path)
         except DataError as error:
             raise DataError(f"{where}: could not load {error}") from error
-        if self.size is not None:
-            pixels = resize(pixels, *self.size)
         return Sample(pixels.transpose(2, 0, 1), entry.label, self.name(entry))
+
+    def _decode(self, path: str) -> Pixels:
+        """The pixels of a file, in the size that all get."""
+        size = self.size
+        if size is None:
+            return decode_image(path, self.color)
+        return decode_resized(path, lambda *_: size, self.color)

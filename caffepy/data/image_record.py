@@ -12,9 +12,9 @@ from caffepy.data.images import (
     check_extension,
     decodable_shape,
     decode_image,
+    decode_resized,
     encode_image,
     read_file,
-    resize,
 )
 from caffepy.errors import DataError
 
@@ -45,6 +45,12 @@ class Form:
         """Whether images stay as large as they are."""
         return self.size is None and self.short is None and self.crop is None
 
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """The size of an image after resizing."""
+        if self.size is not None:
+            return self.size
+        return (height, width) if self.short is None else by_short_side(height, width, self.short)
+
 
 class Made(NamedTuple):
     """One image's record, and the shape (height, width, channels) it decodes to."""
@@ -69,13 +75,13 @@ def make(path: str, label: int, form: Form) -> Made:
 
     Source: ReadImageToDatum in caffe/src/caffe/util/io.cpp
     """
-    data, color, where = read_file(path), not form.gray, repr(path)
+    data, where = read_file(path), repr(path)
     own_type = PurePath(path).suffix.removeprefix(".").lower()
     wanted = own_type if not form.encode else form.encode.lower()
     if form.encode is not None and form.own_pixels and same_type(wanted, own_type):
-        shape = decodable_shape(data, color, where)
+        shape = decodable_shape(data, not form.gray, where)
         return Made(encoded_datum(data, label).SerializeToString(), shape)
-    pixels = fit(decode_image(data, color, where), form, path)
+    pixels = shaped(data, form, path)
     if form.encode is None:
         datum = to_datum(pixels, label)
     else:
@@ -83,13 +89,13 @@ def make(path: str, label: int, form: Form) -> Made:
     return Made(datum.SerializeToString(), pixels.shape)
 
 
-def fit(pixels: Pixels, form: Form, path: str) -> Pixels:
-    """An image in the size that is asked for."""
-    size = form.size
-    if form.short is not None:
-        size = by_short_side(pixels.shape[0], pixels.shape[1], form.short)
-    if size is not None:
-        pixels = resize(pixels, *size)
+def shaped(data: bytes, form: Form, path: str) -> Pixels:
+    """The image of a file in the size that is asked for."""
+    color, where = not form.gray, repr(path)
+    if form.size is None and form.short is None:
+        pixels = decode_image(data, color, where)
+    else:
+        pixels = decode_resized(data, form.resized, color, where)
     return pixels if form.crop is None else centre(pixels, form.crop, path)
 
 

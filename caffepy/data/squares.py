@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from caffepy.data.image_record import Form, fit
-from caffepy.data.images import decode_image, encode_image
+from caffepy.data.image_record import Form, shaped
+from caffepy.data.images import decode_image, encode_image, read_file
 from caffepy.errors import DataError
 
 CHUNK = 16  # images that a process is handed at once
@@ -67,7 +67,7 @@ def cut_square(task: Task, side: int, library: str) -> str | None:
 
 def opencv_square(path: Path, side: int) -> bytes:
     """Bilinear, without antialiasing, as OpenCV does it; a file of the source's own type."""
-    square = fit(decode_image(path), Form(short=side, crop=side), str(path))
+    square = shaped(read_file(path), Form(short=side, crop=side), str(path))
     return encode_image(square, path.suffix[1:].lower(), repr(str(path)))
 
 

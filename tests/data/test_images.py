@@ -13,6 +13,7 @@ from caffepy.data.images import (
     check_extension,
     decodable_shape,
     decode_image,
+    decode_resized,
     encode_image,
     file_shape,
     read_file,
@@ -71,6 +72,18 @@ def test_resize_keeps_one_colour(size: tuple[int, int]) -> None:
     image = np.full((9, 11, 3), (255, 7, 128), np.uint8)
 
     np.testing.assert_array_equal(resize(image, *size), np.broadcast_to(image[0, 0], (*size, 3)))
+
+
+@pytest.mark.parametrize("color", [True, False], ids=["colour", "grey"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
+def test_decoded_and_resized_at_once(mode: str, color: bool) -> None:
+    file = BytesIO()
+    image = Image.fromarray(ramp(9, 7)[..., ::-1]).convert(mode)
+    image.save(file, "TIFF" if mode == "CMYK" else "PNG")
+
+    found = decode_resized(file.getvalue(), lambda rows, columns: (rows - 4, 2 * columns), color)
+
+    np.testing.assert_array_equal(found, resize(decode_image(file.getvalue(), color), 5, 14))
 
 
 def test_resize_to_the_own_size_changes_nothing() -> None:

@@ -50,6 +50,7 @@ class Crop:
         self.size = crop_size(param, owner)
         self._training = training
         self._mirror = param.mirror
+        self._random = param.mirror or (training and self.size is not None)
         self._areas = areas(param, owner)
         wanted = {"random_resized_crop": self._areas is not None, "ten_crop": param.ten_crop}
         for field, set_ in wanted.items():
@@ -64,7 +65,7 @@ class Crop:
         Each depends on the seed and the image's number only. They are central outside training;
         mirroring is drawn there too, as in Caffe.
         """
-        bits = random_bits(seed, numbers)
+        bits = random_bits(seed, numbers) if self._random else np.zeros_like(numbers)
         mirror = (bits >> np.uint64(63)).astype(bool) & self._mirror
         if self.size is None:
             corner = np.zeros(len(numbers), np.int64)

@@ -1,5 +1,6 @@
 """Datum, the record of Caffe's databases: a labelled image, raw or as the bytes of a file."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -82,18 +83,11 @@ def split_datum(value: bytes | memoryview, where: object = "record") -> tuple[Da
 
 def raw_images(datums: Sequence[Datum]) -> NDArray[np.uint8] | None:
     """The images of raw records of one size, (N, C, H, W), at once; None where there are others."""
-    first = datums[0]
-    shape = first.channels, first.height, first.width
-    data = [datum.data for datum in datums]
-    alike = all(
-        not datum.encoded
-        and datum.channels == shape[0]
-        and datum.height == shape[1]
-        and datum.width == shape[2]
-        for datum in datums
-    )
-    if not alike or {len(each) for each in data} != {shape[0] * shape[1] * shape[2]} or not data[0]:
+    kinds = {(d.channels, d.height, d.width, len(d.data), d.encoded) for d in datums}
+    (*shape, size, encoded), *others = kinds
+    if others or encoded or not size or size != math.prod(shape):
         return None
+    data = [datum.data for datum in datums]
     return np.frombuffer(bytearray().join(data), np.uint8).reshape(len(data), *shape)
 
 

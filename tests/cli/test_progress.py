@@ -14,6 +14,12 @@ from caffepy.solver.solver import Solver
 from tests.solver.tiny import write_training
 
 
+@pytest.fixture(autouse=True)
+def capable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that draws, wherever the tests run."""
+    monkeypatch.setenv("TERM", "xterm")
+
+
 @pytest.fixture
 def solver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Solver:
     monkeypatch.chdir(tmp_path)
@@ -57,9 +63,9 @@ def test_log_lines_stand_above_the_bar_whole(solver: Solver) -> None:
 def test_a_training_outlives_its_terminal(solver: Solver) -> None:
     far, near = os.openpty()
     with (
+        suppress(OSError),  # of what is held back at the end
         os.fdopen(near, "w", buffering=1) as stream,
-        suppress(OSError),
-    ):  # what is held back at the end
+    ):
         console = Console(file=cast("TextIO", Terminal(stream)), width=100)
         assert console.is_terminal
         with progress(solver, console):

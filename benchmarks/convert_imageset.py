@@ -25,6 +25,7 @@ import lmdb
 import numpy as np
 from PIL import Image
 
+from caffepy.cli.heap import keep_freed_memory
 from caffepy.data.convert import Images, Options, convert
 from caffepy.data.image_list import Entry
 from caffepy.data.image_record import Form
@@ -38,6 +39,7 @@ RUNS = {"caffepy, all cores": os.cpu_count() or 1, "caffepy, one core": 1, "plai
 
 def caffepy(paths: list[str], target: str, job: str) -> None:
     """Convert as `caffepy convert_imageset` does."""
+    keep_freed_memory()
     form = Form(size=(SIZE, SIZE)) if job == "raw" else Form(encode="")
     entries = [Entry(path, number % 1000, number + 1) for number, path in enumerate(paths)]
     convert(Images("photographs", "", entries), target, Options(form))

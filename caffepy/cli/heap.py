@@ -1,4 +1,4 @@
-"""The heap of a process that runs nets: what one iteration frees, the next one takes."""
+"""The heap of a program: what one iteration frees, or one image, the next one takes."""
 
 import ctypes
 import sys
@@ -11,8 +11,9 @@ def keep_freed_memory() -> None:
     """Let malloc keep blocks below 2 GB that are freed, where it is glibc's, which can.
 
     By itself it returns large ones to the system, and the next tensor of that size gets pages that
-    the system has to clear first: about a tenth of LeNet's iterations on two cores of a CPU. It is
-    for the whole process, so that programs do it and the library does not.
+    the system has to clear first: about a tenth of LeNet's iterations on two cores of a CPU, and a
+    twentieth of what converting an image takes. It is for the whole process, so that programs do it
+    and the library does not.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 import caffepy
 from caffepy.cli.flags import Parser, UsageError, is_flag
+from caffepy.cli.heap import keep_freed_memory
 from caffepy.cli.log import logging_to_stderr
 from caffepy.errors import CaffeError, near
 
@@ -104,6 +105,7 @@ def dispatch(argv: Sequence[str]) -> int:
             module, parser = load(token)
             if index == 0 or not parser.takes_next(argv[index - 1]):
                 args = parser.parse([*argv[:index], *argv[index + 1 :]])
+                keep_freed_memory()
                 with logging_to_stderr():
                     return module.run(args)
     return without_verb(argv)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from caffepy.cli.data_workers import add_data_workers
 from caffepy.cli.device import add_gpu
 from caffepy.cli.flags import UsageError, comma_list
-from caffepy.cli.heap import keep_freed_memory
 from caffepy.cli.model import build_model
 from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.state import add_state
@@ -56,7 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the net, and measure it."""
-    keep_freed_memory()
     if not args.model:
         raise UsageError("Need a model definition to time.\n-model FILE names it")
     if args.iterations < 1:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from caffepy.cli.data_workers import add_data_workers
 from caffepy.cli.device import add_gpu, choose_device
 from caffepy.cli.flags import UsageError, comma_list
-from caffepy.cli.heap import keep_freed_memory
 from caffepy.cli.pool_norm import add_pool_norm_order
 from caffepy.cli.signals import add_effects, signals
 from caffepy.cli.state import add_state
@@ -80,7 +79,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train to max_iter, or until a signal says stop."""
-    keep_freed_memory()
     check_flags(args)
     file = read_solver(args.solver, args.pool_norm_order)
     device = choose_device(args.gpu or gpu_of(file.param))

@@ -1,7 +1,9 @@
 """One image file becomes one record of a database."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -45,11 +47,13 @@ class Form:
         """Whether images stay as large as they are."""
         return self.size is None and self.short is None and self.crop is None
 
-    def resized(self, height: int, width: int) -> tuple[int, int]:
-        """The size of an image after resizing."""
-        if self.size is not None:
-            return self.size
-        return (height, width) if self.short is None else by_short_side(height, width, self.short)
+    @property
+    def new_size(self) -> Callable[[int, int], tuple[int, int]] | None:
+        """From an image's rows and columns to those it is resized to; None leaves them."""
+        if self.short is not None:
+            return partial(by_short_side, short=self.short)
+        size = self.size
+        return None if size is None else lambda *_: size
 
 
 class Made(NamedTuple):
@@ -91,11 +95,11 @@ def make(path: str, label: int, form: Form) -> Made:
 
 def shaped(data: bytes, form: Form, path: str) -> Pixels:
     """The image of a file in the size that is asked for."""
-    color, where = not form.gray, repr(path)
-    if form.size is None and form.short is None:
+    color, where, size = not form.gray, repr(path), form.new_size
+    if size is None:
         pixels = decode_image(data, color, where)
     else:
-        pixels = decode_resized(data, form.resized, color, where)
+        pixels = decode_resized(data, size, color, where)
     return pixels if form.crop is None else centre(pixels, form.crop, path)
 
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from caffepy.data.crop import Crop, Size, refused
 from caffepy.data.datum import Planes
 from caffepy.data.distort import Colours, Distortion, distort
-from caffepy.data.images import Pixels, resize
+from caffepy.data.images import Pixels
 from caffepy.data.lighting import Lighting
+from caffepy.data.resize import resize
 from caffepy.errors import DataError, ParseError
 from caffepy.proto import BlobProto, TransformationParameter
 from caffepy.proto.arrays import to_array

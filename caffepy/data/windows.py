@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from caffepy.data.chance import random_bits
-from caffepy.data.images import Pixels, decode_image, read_file, resize
+from caffepy.data.images import Pixels, decode_image, read_file
+from caffepy.data.resize import resize
 from caffepy.data.window_crop import WindowCrop
 from caffepy.data.window_list import Boxes, WindowImage, WindowList
 from caffepy.errors import DataError

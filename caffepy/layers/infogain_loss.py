@@ -37,17 +37,17 @@ class _Context(FunctionCtx):
 class _Costs(torch.autograd.Function):
     """Minus the sum over the classes of H log p, p = softmax(scores), of each item.
 
-    A log p counts SMALLEST_LOGARITHM at least; the gradient, p sum(H) - H, is that without it, but
-    for p, of which it takes 1e-20 at least.
+    A log p counts SMALLEST_LOGARITHM at least; the gradient, p sum(H) - H, is that without it.
     scores and rows, of which each item has a row of H: (*outer, C, *inner), C at `axis`.
     """
 
     @staticmethod
     def forward(ctx: _Context, scores: Tensor, rows: Tensor, axis: int) -> Tensor:
-        logarithms = F.log_softmax(scores, axis, dtype=rows.dtype).clamp_(min=SMALLEST_LOGARITHM)
+        logarithms = F.log_softmax(scores, axis, dtype=rows.dtype)
         ctx.axis, ctx.dtype = axis, scores.dtype
         ctx.save_for_backward(logarithms, rows)
-        sums: Tensor = torch.linalg.vecdot(logarithms, rows, dim=axis)
+        counted = logarithms.clamp(min=SMALLEST_LOGARITHM)
+        sums: Tensor = torch.linalg.vecdot(counted, rows, dim=axis)
         return sums.unsqueeze(axis).neg_()
 
     @staticmethod
@@ -64,7 +64,7 @@ class InfogainLoss(Layer):
     """Sum over the items of the sum over classes l of -H[label, l] log(p[l]), over Z.
 
     p is the softmax of the scores along `axis`. log(p[l]) counts -46.05, log of 1e-20, at least,
-    while the gradient is (p[l] sum_j H[label, j] - H[label, l]) / Z there too. `ignore_label`, Z by
+    while the gradient, (p[l] sum_j H[label, j] - H[label, l]) / Z, is exact. `ignore_label`, Z by
     `normalization`, `class_weight` and the second top are as in SoftmaxWithLoss, which this is with
     the unit matrix for H; `normalize` is refused, as in Caffe, and so is `label_smoothing`: H has
     it. A label of no class makes the loss NaN.

@@ -41,13 +41,15 @@ class Keeper:
     def save(self, net: Net, state: SolverState) -> None:
         """Write PREFIX_iter_N.*, then delete what `keep_last` says.
 
+        What is there to be deleted before, since a process was killed between the two, goes first:
+        so there is never more than one pair too many, however often that happens.
+
         Raises:
             SnapshotError: a file cannot be written or removed, or a parameter is not finite.
         """
-        prefix = self.param.snapshot_prefix
-        self._write(net, state, f"{prefix}_iter_{state.iter}")
-        if self.param.keep_last:
-            prune(prefix, self._run_id, state.iter, self.param.keep_last)
+        self._prune(state.iter)
+        self._write(net, state, f"{self.param.snapshot_prefix}_iter_{state.iter}")
+        self._prune(state.iter)
 
     def save_best(self, net: Net, state: SolverState) -> None:
         """Write PREFIX_best.* in place of what was best before.
@@ -78,6 +80,10 @@ class Keeper:
             self._run_id, self._written = run.run_id, run.written
         if self.watched is not None and run.best.output == self.watched.output:
             self.best = run.best
+
+    def _prune(self, iteration: int) -> None:
+        if self.param.keep_last:
+            prune(self.param.snapshot_prefix, self._run_id, iteration, self.param.keep_last)
 
     def _write(self, net: Net, state: SolverState, stem: str) -> None:
         if self.finite:

@@ -11,9 +11,10 @@ import pytest
 from caffepy.cli.main import main
 from caffepy.data.database import open_database
 from caffepy.data.datum import parse_datum
-from caffepy.data.images import encode_image, resize
+from caffepy.data.images import encode_image
 from caffepy.data.leveldb import LevelDB
 from caffepy.data.lmdb import LMDB
+from caffepy.data.resize import resize
 from tests.data.databases import ramp
 
 ROOT = Path(__file__).parents[2]

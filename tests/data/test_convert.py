@@ -12,8 +12,9 @@ from caffepy.data.database import open_database
 from caffepy.data.datum import decode, parse_datum
 from caffepy.data.image_list import read_list
 from caffepy.data.image_record import Form
-from caffepy.data.images import Pixels, decode_image, encode_image, resize
+from caffepy.data.images import Pixels, decode_image, encode_image
 from caffepy.data.lmdb import LMDB
+from caffepy.data.resize import resize
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter, Datum
 from tests.data.databases import ramp

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from caffepy.data.image_files import ImageFiles
-from caffepy.data.images import resize
+from caffepy.data.resize import resize
 from caffepy.errors import DataError
 from tests.data.databases import ramp, write_list
 

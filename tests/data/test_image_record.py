@@ -5,7 +5,8 @@ import pytest
 
 from caffepy.data.datum import decode, parse_datum
 from caffepy.data.image_record import Form, check_form, make
-from caffepy.data.images import decode_image, encode_image, resize
+from caffepy.data.images import decode_image, encode_image
+from caffepy.data.resize import resize
 from caffepy.errors import DataError
 from tests.data.databases import ramp
 

@@ -17,9 +17,9 @@ from caffepy.data.images import (
     encode_image,
     file_shape,
     read_file,
-    resize,
 )
 from caffepy.data.lmdb import LMDB
+from caffepy.data.resize import resize
 from caffepy.errors import DataError
 from tests.data.databases import ramp
 
@@ -51,29 +51,6 @@ def test_grey_and_resized_as_caffe_stored_it(tmp_path: Path, name: str) -> None:
     assert np.mean(pixels != expected) < 0.01
 
 
-def test_resize_is_the_weighted_mean_of_four_neighbours() -> None:
-    image = ramp(5, 7, 3)
-    expected = np.empty((8, 4, 3))
-    for y, x in np.ndindex(8, 4):
-        row = min(max((y + 0.5) * 5 / 8 - 0.5, 0), 4)
-        column = min(max((x + 0.5) * 7 / 4 - 0.5, 0), 6)
-        top, left = int(row), int(column)
-        bottom, right = min(top + 1, 4), min(left + 1, 6)
-        down, across = row - top, column - left
-        upper = image[top, left] * (1 - across) + image[top, right] * across
-        lower = image[bottom, left] * (1 - across) + image[bottom, right] * across
-        expected[y, x] = upper * (1 - down) + lower * down
-
-    assert np.abs(resize(image, 8, 4) - expected).max() <= 1
-
-
-@pytest.mark.parametrize("size", [(3, 4), (1, 1), (40, 30)])
-def test_resize_keeps_one_colour(size: tuple[int, int]) -> None:
-    image = np.full((9, 11, 3), (255, 7, 128), np.uint8)
-
-    np.testing.assert_array_equal(resize(image, *size), np.broadcast_to(image[0, 0], (*size, 3)))
-
-
 @pytest.mark.parametrize("color", [True, False], ids=["colour", "grey"])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
 def test_decoded_and_resized_at_once(mode: str, color: bool) -> None:
@@ -84,10 +61,6 @@ def test_decoded_and_resized_at_once(mode: str, color: bool) -> None:
     found = decode_resized(file.getvalue(), lambda rows, columns: (rows - 4, 2 * columns), color)
 
     np.testing.assert_array_equal(found, resize(decode_image(file.getvalue(), color), 5, 14))
-
-
-def test_resize_to_the_own_size_changes_nothing() -> None:
-    np.testing.assert_array_equal(resize(ramp(5, 7), 5, 7), ramp(5, 7))
 
 
 def test_blue_comes_first() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from caffepy.data.images import decode_image, resize
+from caffepy.data.images import decode_image
+from caffepy.data.resize import resize
 from caffepy.data.squares import Task, cut_square, cut_squares, opencv_square, pil_square
 
 

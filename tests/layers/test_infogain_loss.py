@@ -112,7 +112,7 @@ def test_class_weights_multiply_the_costs_of_the_items() -> None:
     np.testing.assert_allclose(loss.detach(), expected, rtol=1e-12)
 
 
-def test_value_is_capped_while_the_gradient_goes_on() -> None:
+def test_value_is_capped_while_the_gradient_is_exact() -> None:
     layer = make_layer(LOSS, (2, 3), (2,), (3, 3)).float()
     x = torch.tensor([[500.0, 0, 0], [0, 500, 0]], requires_grad=True)
     y = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -124,8 +124,7 @@ def test_value_is_capped_while_the_gradient_goes_on() -> None:
     # p is 1, 0, 0 and 0, 1, 0; only what is 0 costs, -log of 1e-20 each.
     assert loss.item() == pytest.approx(-math.log(1e-20) * (2 + 4 + 0 + 1) / 2)
     assert x.grad is not None
-    expected = [[(7 - 1) / 2, -1, -2], [0, (9 - 8) / 2, -0.5]]
-    np.testing.assert_allclose(x.grad, expected, atol=1e-18)
+    assert x.grad.tolist() == [[(7 - 1) / 2, -1, -2], [0, (9 - 8) / 2, -0.5]]
     assert y.grad is None
     assert h.grad is None
 

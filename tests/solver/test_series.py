@@ -1,5 +1,6 @@
 """The snapshots of a prefix: the newest that is valid, and the ones to delete."""
 
+import math
 import os
 import subprocess
 import sys
@@ -181,6 +182,17 @@ def test_a_resumed_run_deletes_what_it_wrote_before() -> None:
     resumed = Solver("solver.prototxt", resume=True)
     resumed.step(1)
     resumed.snapshot()
+    assert names() == pairs(3, 4)
+
+
+def test_what_a_killed_run_left_goes_before_more_is_written() -> None:
+    run(1, 2, 3, 4)
+    resumed = Solver(write_training("keep_last: 2"), resume=True)
+    resumed.net.learnable[0].param.data[0] = math.nan  # which is not written
+
+    with pytest.raises(SnapshotError):
+        resumed.snapshot()
+
     assert names() == pairs(3, 4)
 
 

@@ -21,7 +21,8 @@ from caffepy.layers.layer import Layer, Shape, register
 from caffepy.layers.normalization import normalization_of, normalizer
 from caffepy.proto import LayerParameter
 
-LARGEST_LOSS = -math.log(torch.finfo(torch.float32).tiny)  # 87.3365: where Caffe stops counting
+SMALLEST_PROBABILITY = torch.finfo(torch.float32).tiny  # what Caffe takes the logarithm of at least
+LARGEST_LOSS = -math.log(SMALLEST_PROBABILITY)  # 87.3365
 
 
 class _Context(FunctionCtx):
@@ -31,7 +32,7 @@ class _Context(FunctionCtx):
     axis: int
     smoothing: float
     dtype: torch.dtype
-    saved_tensors: tuple[Tensor, Tensor, Tensor | None]
+    saved_tensors: tuple[Tensor, Tensor, Tensor, Tensor | None]
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors, and notice if they are changed."""
@@ -59,30 +60,34 @@ class _Loss(torch.autograd.Function):
         smoothing: float,
     ) -> Tensor:
         dtype = torch.promote_types(scores.dtype, torch.float32)
-        logarithms = F.log_softmax(scores, axis, dtype=dtype)
+        probabilities = F.softmax(scores, axis, dtype=dtype)
+        true = probabilities.gather(axis, labels.target)
         ctx.divisor, ctx.axis, ctx.smoothing, ctx.dtype = divisor, axis, smoothing, scores.dtype
-        gains = logarithms.gather(axis, labels.target)
+        gains = true.clamp(min=SMALLEST_PROBABILITY).log_()
         if smoothing:
-            gains.mul_(1 - smoothing).add_(logarithms.mean(axis, keepdim=True), alpha=smoothing)
-        gains.clamp_(min=-LARGEST_LOSS)
+            logarithms = F.log_softmax(scores, axis, dtype=dtype)
+            gains = logarithms.gather(axis, labels.target).mul_(1 - smoothing)
+            gains.add_(logarithms.mean(axis, keepdim=True), alpha=smoothing)
+            gains.clamp_(min=-LARGEST_LOSS)
         if weight is not None:
             gains.mul_(weight)
         if labels.ignored is not None:
             counted = (~labels.ignored).to(dtype)
             weight = counted if weight is None else weight * counted
-        ctx.save_for_backward(logarithms, labels.target, weight)
+        ctx.save_for_backward(probabilities, true, labels.target, weight)
         return labels.settle(gains).sum().div_(-divisor)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:
-        logarithms, target, weight = ctx.saved_tensors
-        change = logarithms.exp()
+        probabilities, true, target, weight = ctx.saved_tensors
+        share = gradient / ctx.divisor if weight is None else gradient / ctx.divisor * weight
         if ctx.smoothing:
-            change -= ctx.smoothing / change.shape[ctx.axis]
-        change.scatter_(ctx.axis, target, ctx.smoothing - 1, reduce="add")
-        share = gradient / ctx.divisor
-        change *= share if weight is None else share * weight
+            of_each = ctx.smoothing / probabilities.shape[ctx.axis]
+            probabilities, true = probabilities - of_each, true - of_each
+        change = probabilities * share
+        # Of a class that is nearly certain, p - 1 has digits that p times the share would lose.
+        change.scatter_(ctx.axis, target, (true - (1 - ctx.smoothing)) * share)
         return change.to(ctx.dtype), None, None, None, None, None
 
 

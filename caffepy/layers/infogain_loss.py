@@ -7,7 +7,7 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 from caffepy.errors import ParseError
 from caffepy.layers.axis import axis_from_front
@@ -16,6 +16,7 @@ from caffepy.layers.items import require_same_items
 from caffepy.layers.labels import labels_of, require_known_labels, require_one_label_an_item
 from caffepy.layers.layer import Layer, Shape, register
 from caffepy.layers.normalization import normalization_of, normalizer
+from caffepy.layers.softmax import softmax
 from caffepy.proto import BlobProto, LayerParameter, LossParameter
 from caffepy.proto.arrays import to_array
 from caffepy.proto.files import read_binary
@@ -26,37 +27,16 @@ SMALLEST_LOGARITHM = math.log(1e-20)  # -46.05: Caffe counts no probability belo
 SOURCE = "infogain_loss_param.source"
 
 
-class _Context(FunctionCtx):
-    """What forward leaves for backward."""
-
-    axis: int
-    dtype: torch.dtype
-    saved_tensors: tuple[Tensor, Tensor]
-
-
-class _Costs(torch.autograd.Function):
-    """Minus the sum over the classes of H log p, p = softmax(scores), of each item.
-
-    A log p counts SMALLEST_LOGARITHM at least; the gradient, p sum(H) - H, is that without it.
-    scores and rows, of which each item has a row of H: (*outer, C, *inner), C at `axis`.
-    """
+class _Counted(torch.autograd.Function):
+    """SMALLEST_LOGARITHM where x is less, and x elsewhere; the gradient goes through everywhere."""
 
     @staticmethod
-    def forward(ctx: _Context, scores: Tensor, rows: Tensor, axis: int) -> Tensor:
-        logarithms = F.log_softmax(scores, axis, dtype=rows.dtype)
-        ctx.axis, ctx.dtype = axis, scores.dtype
-        ctx.save_for_backward(logarithms, rows)
-        counted = logarithms.clamp(min=SMALLEST_LOGARITHM)
-        sums: Tensor = torch.linalg.vecdot(counted, rows, dim=axis)
-        return sums.unsqueeze(axis).neg_()
+    def forward(_ctx: FunctionCtx, x: Tensor) -> Tensor:
+        return x.clamp(min=SMALLEST_LOGARITHM)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor, None, None]:
-        logarithms, rows = ctx.saved_tensors
-        change = logarithms.exp().mul_(rows.sum(ctx.axis, keepdim=True).mul_(gradient))
-        change.addcmul_(rows, gradient, value=-1)
-        return change.to(ctx.dtype), None, None
+    def backward(_ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+        return gradient
 
 
 @register("InfogainLoss")
@@ -104,14 +84,17 @@ class InfogainLoss(Layer):
         found = labels_of(scores, labels, self.axis, self.ignore)
         dtype = torch.promote_types(scores.dtype, torch.float32)
         given = matrix[0].detach() if self.matrix is None else self.matrix
-        rows = given.to(dtype).reshape(classes, classes)[found.target.squeeze(self.axis)]
-        costs = cast("Tensor", _Costs.apply(scores, rows.movedim(-1, self.axis), self.axis))
+        matrix_of_costs = given.to(dtype).reshape(classes, classes)
+        rows = F.embedding(found.target.squeeze(self.axis), matrix_of_costs)
+        logarithms = F.log_softmax(scores, self.axis, dtype=dtype)
+        counted = cast("Tensor", _Counted.apply(logarithms))
+        costs = counted.mul_(rows.movedim(-1, self.axis)).sum(self.axis, keepdim=True).neg()
         if self.class_weight is not None:
             costs = self.class_weight[found.target] * costs
         places = tuple(found.target.shape)
         divisor = normalizer(self.normalization, places, found.ignored, self.axis)
         loss = found.settle(costs).sum() / divisor
-        return (loss, F.softmax(scores, self.axis)) if self.gives_probabilities else loss
+        return (loss, softmax(scores, self.axis)) if self.gives_probabilities else loss
 
     def _refuse_fields(self, loss: LossParameter) -> None:
         if loss.HasField("normalize"):

@@ -4,7 +4,6 @@ import math
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
@@ -19,6 +18,7 @@ from caffepy.layers.labels import (
 )
 from caffepy.layers.layer import Layer, Shape, register
 from caffepy.layers.normalization import normalization_of, normalizer
+from caffepy.layers.softmax import softmax
 from caffepy.proto import LayerParameter
 
 SMALLEST_PROBABILITY = torch.finfo(torch.float32).tiny  # what Caffe takes the logarithm of at least
@@ -29,10 +29,8 @@ class _Context(FunctionCtx):
     """What forward leaves for backward."""
 
     divisor: Tensor | int
-    axis: int
-    smoothing: float
     dtype: torch.dtype
-    saved_tensors: tuple[Tensor, Tensor, Tensor, Tensor | None]
+    saved_tensors: tuple[Tensor, Tensor | None]
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors, and notice if they are changed."""
@@ -60,34 +58,31 @@ class _Loss(torch.autograd.Function):
         smoothing: float,
     ) -> Tensor:
         dtype = torch.promote_types(scores.dtype, torch.float32)
-        probabilities = F.softmax(scores, axis, dtype=dtype)
+        probabilities = softmax(scores, axis, dtype)
         true = probabilities.gather(axis, labels.target)
-        ctx.divisor, ctx.axis, ctx.smoothing, ctx.dtype = divisor, axis, smoothing, scores.dtype
-        gains = true.clamp(min=SMALLEST_PROBABILITY).log_()
+        gains = true.clamp_(min=SMALLEST_PROBABILITY).log_()
         if smoothing:
-            logarithms = F.log_softmax(scores, axis, dtype=dtype)
+            logarithms = scores.log_softmax(axis, dtype=dtype)
             gains = logarithms.gather(axis, labels.target).mul_(1 - smoothing)
             gains.add_(logarithms.mean(axis, keepdim=True), alpha=smoothing)
             gains.clamp_(min=-LARGEST_LOSS)
+            probabilities -= smoothing / scores.shape[axis]
         if weight is not None:
             gains.mul_(weight)
         if labels.ignored is not None:
             counted = (~labels.ignored).to(dtype)
             weight = counted if weight is None else weight * counted
-        ctx.save_for_backward(probabilities, true, labels.target, weight)
+        ctx.divisor, ctx.dtype = divisor, scores.dtype
+        change = probabilities.scatter_(axis, labels.target, smoothing - 1, reduce="add")
+        ctx.save_for_backward(change, weight)
         return labels.settle(gains).sum().div_(-divisor)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:
-        probabilities, true, target, weight = ctx.saved_tensors
-        share = gradient / ctx.divisor if weight is None else gradient / ctx.divisor * weight
-        if ctx.smoothing:
-            of_each = ctx.smoothing / probabilities.shape[ctx.axis]
-            probabilities, true = probabilities - of_each, true - of_each
-        change = probabilities * share
-        # Of a class that is nearly certain, p - 1 has digits that p times the share would lose.
-        change.scatter_(ctx.axis, target, (true - (1 - ctx.smoothing)) * share)
+        change, weight = ctx.saved_tensors
+        share = gradient / ctx.divisor
+        change = change * (share if weight is None else share * weight)
         return change.to(ctx.dtype), None, None, None, None, None
 
 
@@ -145,7 +140,7 @@ class SoftmaxWithLoss(Layer):
         loss = cast(
             "Tensor", _Loss.apply(scores, found, weight, divisor, self.axis, self.smoothing)
         )
-        return (loss, F.softmax(scores, self.axis)) if self.gives_probabilities else loss
+        return (loss, softmax(scores, self.axis)) if self.gives_probabilities else loss
 
     def _require_shapes(self, scores: Shape, labels: Shape) -> None:
         require_one_label_an_item(self, scores, labels, self.axis)

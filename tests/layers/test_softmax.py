@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from caffepy.errors import LayerError
 from tests.layers.conformance import check_layer, make_layer, random_bottoms
@@ -39,3 +40,12 @@ def test_large_scores_do_not_overflow() -> None:
 def test_an_axis_that_the_bottom_lacks_is_refused() -> None:
     with pytest.raises(LayerError, match=r"layer 'prob' .*softmax_param.axis is 2"):
         make_layer('name: "prob" type: "Softmax" softmax_param { axis: 2 }', (2, 3))
+
+
+@pytest.mark.parametrize("classes", [3, 16, 21])
+def test_images_may_have_their_channels_last_in_memory(classes: int) -> None:
+    x = torch.randn(2, classes, 4, 5)
+
+    y = make_layer('type: "Softmax"', x.shape)(x.to(memory_format=torch.channels_last))
+
+    torch.testing.assert_close(y, x.exp() / x.exp().sum(1, keepdim=True))

@@ -5,29 +5,34 @@ usage: lenet_training.py FOLDER [--iterations 1000]
 
 FOLDER holds mnist_train_lmdb and mnist_test_lmdb (examples/mnist/make_databases.py). Both train
 Caffe's recipe: batch 64, SGD with momentum and weight decay, the inv policy. caffepy reads the
-database; PyTorch, in its usual NCHW layout, has the images as float tensors in memory, and takes
-its batches from a DataLoader, or, the least there can be to do, as slices. They take turns of 100
-iterations in one process, so that all meet the same machine. Prints the rates, their ratios, and
-what caffepy's net scores on the 10,000 test images.
+database. PyTorch, in its usual NCHW layout, reads it too, by a Dataset and a DataLoader; or it has
+all images as float tensors in memory, and takes its batches from a DataLoader, or, the least there
+can be to do, as slices. They take turns of 100 iterations in one process, so that all meet the same
+machine. Prints the rates, their ratios, and what caffepy's net scores on the 10,000 test images.
 """
 
 import argparse
 import logging
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+import lmdb
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from caffepy import Solver
 from caffepy.data.datum import decode, parse_datum
 from caffepy.data.lmdb import LMDB
+from caffepy.proto import Datum
 
 NET = Path(__file__).parents[1] / "examples/mnist/lenet_train_test.prototxt"
 SOLVER = NET.with_name("lenet_solver.prototxt")
@@ -56,7 +61,24 @@ def images_and_labels(folder: Path) -> TensorDataset:
     return TensorDataset(images, torch.tensor([datum.label for datum in datums]))
 
 
-def loaded(data: TensorDataset) -> Iterator[tuple[Tensor, Tensor]]:
+class Database(Dataset[tuple[Tensor, int]]):
+    """The training images in an LMDB, as anybody writes a Dataset for it."""
+
+    def __init__(self, path: Path) -> None:
+        environment = lmdb.open(str(path), readonly=True, lock=False)
+        self._transaction = environment.begin()
+        self._keys = [bytes(key) for key, _ in self._transaction.cursor()]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        datum = Datum.FromString(self._transaction.get(self._keys[index]))
+        image = np.frombuffer(datum.data, np.uint8).reshape(1, 28, 28)
+        return torch.from_numpy(image.astype(np.float32) / 256), datum.label
+
+
+def loaded(data: Dataset[tuple[Tensor, Any]]) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of 64 by a DataLoader, without end."""
     while True:
         yield from DataLoader(data, batch_size=64, drop_last=True)
@@ -123,8 +145,11 @@ def main() -> None:
     data = images_and_labels(args.folder)
     with tempfile.TemporaryDirectory() as scratch:
         solver = caffepy_solver(args.folder, Path(scratch), args.iterations)
+        copy = Path(scratch) / "copy"  # a process may open an LMDB once
+        shutil.copytree(args.folder / "mnist_train_lmdb", copy)
         loops = {
             "caffepy": solver.step,
+            "PyTorch, database": plain_loop(loaded(Database(copy))),
             "PyTorch, DataLoader": plain_loop(loaded(data)),
             "PyTorch, slices": plain_loop(sliced(data)),
         }

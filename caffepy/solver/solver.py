@@ -226,6 +226,8 @@ class Solver:
             log.info("Test interrupted.")
             return
         self.journal.test(self.iter, index, net, means)
+        if not means.outputs:  # test_iter is 0
+            return
         if self._watched is not None and self._watched.net == index:
             self.updater.plateau.value = self._watched.cost(means.outputs)
         if self._keeper.is_best(index, means.outputs, self.iter):

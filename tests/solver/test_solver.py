@@ -130,6 +130,21 @@ def test_a_test_averages_every_number_over_its_batches(caplog: pytest.LogCapture
         assert float(shown.split(" = ")[1].split()[0]) == pytest.approx(nll.mean(), rel=1e-5)
 
 
+def test_a_test_of_no_batches_has_no_outputs(caplog: pytest.LogCaptureFixture) -> None:
+    settings = "test_iter: 0 test_iter: 1 test_interval: 9 keep_best: 'accuracy'"
+    solver = Solver(write_training(settings))
+    listen(caplog)
+
+    solver.test_all()
+
+    assert [line.partition(" = ")[0] for line in bodies(caplog)] == [
+        "Iteration 0, Testing net (#0)",
+        "Iteration 0, Testing net (#1)",
+        "    Test net output #0: accuracy",
+        "    Test net output #1: loss",
+    ]
+
+
 def test_test_nets_see_what_the_train_net_learned() -> None:
     solver = Solver(write_training("test_iter: 1 test_interval: 5"))
     solver.step(2)

@@ -364,6 +364,26 @@ def test_debug_info_shows_the_layers_of_displays_and_tests(
     assert all(map(torch.equal, blobs(quiet), blobs(shown)))
 
 
+def test_debug_info_of_the_last_pass_where_each_iteration_is_displayed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    solver = Solver(write_training("display: 1 max_iter: 1 debug_info: true", drop=""))
+    listen(caplog)
+
+    solver.solve()
+
+    *before, last, _ = caplog.messages
+    assert last.startswith("Iteration 1, loss = ")
+    assert [line.partition(" data: ")[0] for line in before[-6:]] == [
+        "    [Forward] Layer data, top blob data",
+        "    [Forward] Layer data, top blob label",
+        "    [Forward] Layer ip, top blob ip",
+        "    [Forward] Layer ip, param blob 0",
+        "    [Forward] Layer ip, param blob 1",
+        "    [Forward] Layer loss, top blob loss",
+    ]
+
+
 def test_data_that_is_no_number_is_traced_to_its_batch() -> None:
     path = write_training("snapshot: 1", shuffle=False, drop="")
     with h5py.File("rows.h5", "a") as file:

@@ -53,6 +53,13 @@ class SnapshotError(CaffeError):
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A hint to end a message with: "; did you mean 'conv1'?", or "" where no known name is near."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    """A hint to end a message with: "; did you mean 'conv1'?", or "" where no known name is near.
+
+    Upper and lower case count as the same letter.
+    """
+    names: dict[str, list[str]] = {}
+    for each in known:
+        names.setdefault(each.lower(), []).append(each)
+    close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
+    found = [each for lowered in close for each in names[lowered]][:3]
+    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""

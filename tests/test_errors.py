@@ -37,3 +37,8 @@ def test_a_layer_error_may_name_a_field() -> None:
 )
 def test_near(name: str, expected: str) -> None:
     assert near(name, ["conv2", "conv1", "data"]) == expected
+
+
+def test_near_whatever_the_case() -> None:
+    assert near("relu", iter(["ReLU", "SGD"])) == "; did you mean 'ReLU'?"
+    assert near("Pool", ["pool", "POOL"]) == "; did you mean 'pool' or 'POOL'?"

@@ -27,6 +27,7 @@ POLICY_FIELDS = {
     "plateau": ("gamma", "plateau_winsize"),
     "multifixed": ("stagelr", "stageiter"),
 }
+WITH_FACTOR = ("step", "exp", "inv", "multistep", "plateau")  # whose gamma is raised to a power
 POLICIES = ("lr_policy", "momentum_policy", "weight_decay_policy")
 CHOICES = {
     "larc_policy": ("scale", "clip"),
@@ -123,6 +124,11 @@ def _check_rates(param: SolverParameter) -> Iterator[Complaint]:
             yield f"{name} is missing: lr_policy {param.lr_policy!r} needs it", "lr_policy"
     if param.lr_policy == "step" and "stepsize" in given and param.stepsize < 1:
         yield f"stepsize is {param.stepsize}, must be 1 or more", "stepsize"
+    for name in ("base_lr", "gamma", "power"):
+        if not math.isfinite(getattr(param, name)):
+            yield f"{name} is {getattr(param, name):g}, must be a finite number", name
+    if param.gamma < 0 and param.lr_policy in WITH_FACTOR:
+        yield f"gamma is {param.gamma:g}, must be 0 or more", "gamma"
 
 
 def _unread(param: SolverParameter) -> Iterator[Complaint]:
@@ -140,6 +146,10 @@ def _check_rule(param: SolverParameter) -> Iterator[Complaint]:
         value = getattr(param, name)
         if not 0 <= value < 1:
             yield f"{name} is {value:g}, must be 0 or more and below 1", name
+    for name in ("delta", "weight_decay"):
+        value = getattr(param, name)
+        if not 0 <= value < math.inf:
+            yield f"{name} is {value:g}, must be 0 or more", name
     if param.momentum and param.type in WITHOUT_MOMENTUM:
         text = f"Momentum cannot be used with {param.type}."
         yield f"{text} It is {param.momentum:g}; leave it out", "momentum"

@@ -60,7 +60,7 @@ class Journal:
         if self.param.test_compute_loss:
             log.info(report.test_loss(means.loss))
             self._record("", iteration, [(f"{group}_loss", means.loss)])
-        values = report.elements(net.outputs, means.outputs)
+        values = report.elements(means.outputs, means.outputs)
         for line in report.output_lines("Test", values, net.loss_weights):
             log.info(line)
         self._record(group, iteration, values)

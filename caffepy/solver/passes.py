@@ -32,12 +32,12 @@ def forward_backward(net: Net, batches: int, *, debug: bool = False) -> float:
 def run_test(
     net: Net, batches: int, may_go_on: Callable[[], bool], *, debug: bool = False
 ) -> Means | None:
-    """The means of the next batches; None where it was told to stop.
+    """The means of the next batches; None where it was told to stop, no outputs without batches.
 
     may_go_on: asked before each batch. debug: log what each layer gives.
     """
     loss = torch.zeros((), device=net.device)
-    sums = dict.fromkeys(net.outputs, loss)
+    sums = dict.fromkeys(net.outputs if batches else (), loss)
     for _ in range(batches):
         if not may_go_on():
             return None

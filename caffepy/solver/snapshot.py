@@ -42,8 +42,8 @@ def snapshot_prefix(param: SolverParameter, solver_path: str | Path) -> str:
 
 def check_writable(prefix: str) -> None:
     """Raise SnapshotError where no file can be made whose name begins with the prefix."""
-    stem = Path(prefix)
-    probe = stem.with_name(f".{stem.name}_iter_0.probe.{os.getpid()}{TEMPORARY}")
+    folder, name = os.path.split(prefix)  # Path would drop the slash of "folder/"
+    probe = Path(folder, f".{name}_iter_0.probe.{os.getpid()}{TEMPORARY}")
     try:
         probe.touch()
         probe.unlink()

@@ -13,7 +13,7 @@ import torch
 from caffepy.errors import SolverError
 from caffepy.graph.solver_nets import SolverFile, read_solver
 from caffepy.net.build import build_net
-from caffepy.net.debug import debugging_update
+from caffepy.net.debug import debugging, debugging_update
 from caffepy.net.net import Net
 from caffepy.net.place import place_of
 from caffepy.proto import RunState, SolverState
@@ -131,7 +131,9 @@ class Solver:
             return
         self._test_start = self._capture()  # for the last test: an unbroken run reads no batch here
         if self._due(self.param.display):
-            self._losses.append(float(self.net.evaluate()))
+            # Caffe's net still shows itself if the last iteration was one of those displayed.
+            with debugging(self.net, on=self.param.debug_info and self.param.display == 1):
+                self._losses.append(float(self.net.evaluate()))
             self.journal.end(self.iter, self.smoothed_loss)
         if self._due(self.param.test_interval):
             self.test_all()
@@ -226,6 +228,8 @@ class Solver:
             log.info("Test interrupted.")
             return
         self.journal.test(self.iter, index, net, means)
+        if not means.outputs:  # test_iter is 0
+            return
         if self._watched is not None and self._watched.net == index:
             self.updater.plateau.value = self._watched.cost(means.outputs)
         if self._keeper.is_best(index, means.outputs, self.iter):

@@ -61,7 +61,7 @@ class Updater:
 
     history: what the rule carries from one update to the next, in the order of Caffe's solverstate:
     slot by slot, in each one tensor in the shape of every blob, zeros at the start. current_step:
-    how many steps the multistep or plateau policy has made. plateau: what the latter watches.
+    how many steps the step, multistep or plateau policy has made. plateau: what the latter watches.
     """
 
     def __init__(self, param: SolverParameter, learnable: Sequence[Learnable]) -> None:
@@ -96,7 +96,9 @@ class Updater:
 
     def _count_steps(self, iteration: int) -> None:
         param, before, plateau = self.param, self.current_step, self.plateau
-        if param.lr_policy == "multistep":
+        if param.lr_policy == "step":  # for snapshots alone, which hold it as Caffe's do
+            self.current_step = iteration // param.stepsize
+        elif param.lr_policy == "multistep":
             self.current_step = next_step(param.stepvalue, iteration, before)
             if self.current_step != before:
                 log.info(report.multistep(iteration, self.current_step))

@@ -47,9 +47,11 @@ def test_the_least_solver_is_fine() -> None:
         ("momentum: -0.5", "momentum is -0.5, must be 0 or more and below 1"),
         ("momentum: nan", "momentum is nan, must be 0 or more and below 1"),
         ("regularization_type: 'l2'",
-         "regularization_type is 'l2', must be one of L1, L2"),
-        ("type: 'Sgd'", "type is 'Sgd', must be one of SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam"),
+         "regularization_type is 'l2', must be one of L1, L2; did you mean 'L2'?"),
+        ("type: 'adam'", "type is 'adam', must be one of SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam; did you mean 'Adam'?"),
         ("type: 'SGDD'", "type is 'SGDD', must be one of SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam; did you mean 'SGD'?"),
+        ("delta: -1", "delta is -1, must be 0 or more"),
+        ("weight_decay: nan", "weight_decay is nan, must be 0 or more"),
         ("train_net: '/'", "several nets to train: net_param, train_net are set; "
          "only one of them may be"),
         ("type: 'RMSProp' momentum: 0.9", "Momentum cannot be used with RMSProp. It is 0.9; leave it out"),
@@ -116,6 +118,21 @@ def test_a_policy_needs_its_fields(policy: str, fields: list[str]) -> None:
 def test_step_needs_a_positive_stepsize() -> None:
     text = f"{NET} {END} base_lr: 1 lr_policy: 'step' gamma: 0.1 stepsize: 0"
     assert messages(text) == ["stepsize is 0, must be 1 or more"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        ("base_lr: 1e40 lr_policy: 'fixed'", "base_lr is inf, must be a finite number"),
+        (
+            "base_lr: 1 lr_policy: 'inv' gamma: 1 power: nan",
+            "power is nan, must be a finite number",
+        ),
+        ("base_lr: 1 lr_policy: 'exp' gamma: -0.5", "gamma is -0.5, must be 0 or more"),
+    ],
+)
+def test_a_rate_is_made_of_numbers(rate: str, message: str) -> None:
+    assert messages(f"{NET} {END} {rate}") == [message]
 
 
 def test_an_unknown_policy() -> None:

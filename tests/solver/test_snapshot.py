@@ -53,6 +53,11 @@ def test_a_file_is_no_folder_for_snapshots() -> None:
         check_writable("file/run")
 
 
+def test_a_prefix_may_be_a_folder_that_is_not_there() -> None:
+    with pytest.raises(SnapshotError, match=r"'runs/'\..*\(No such file or directory: runs\)"):
+        check_writable("runs/")
+
+
 def test_a_snapshot_is_caffes_two_files(caplog: pytest.LogCaptureFixture) -> None:
     listen(caplog)
     solver = trained(3)

@@ -130,6 +130,21 @@ def test_a_test_averages_every_number_over_its_batches(caplog: pytest.LogCapture
         assert float(shown.split(" = ")[1].split()[0]) == pytest.approx(nll.mean(), rel=1e-5)
 
 
+def test_a_test_of_no_batches_has_no_outputs(caplog: pytest.LogCaptureFixture) -> None:
+    settings = "test_iter: 0 test_iter: 1 test_interval: 9 keep_best: 'accuracy'"
+    solver = Solver(write_training(settings))
+    listen(caplog)
+
+    solver.test_all()
+
+    assert [line.partition(" = ")[0] for line in bodies(caplog)] == [
+        "Iteration 0, Testing net (#0)",
+        "Iteration 0, Testing net (#1)",
+        "    Test net output #0: accuracy",
+        "    Test net output #1: loss",
+    ]
+
+
 def test_test_nets_see_what_the_train_net_learned() -> None:
     solver = Solver(write_training("test_iter: 1 test_interval: 5"))
     solver.step(2)
@@ -347,6 +362,26 @@ def test_debug_info_shows_the_layers_of_displays_and_tests(
     one = train * iter_size + ["Update"] * 2
     assert heads == test * 2 + one + one + test * 2
     assert all(map(torch.equal, blobs(quiet), blobs(shown)))
+
+
+def test_debug_info_of_the_last_pass_where_each_iteration_is_displayed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    solver = Solver(write_training("display: 1 max_iter: 1 debug_info: true", drop=""))
+    listen(caplog)
+
+    solver.solve()
+
+    *before, last, _ = caplog.messages
+    assert last.startswith("Iteration 1, loss = ")
+    assert [line.partition(" data: ")[0] for line in before[-6:]] == [
+        "    [Forward] Layer data, top blob data",
+        "    [Forward] Layer data, top blob label",
+        "    [Forward] Layer ip, top blob ip",
+        "    [Forward] Layer ip, param blob 0",
+        "    [Forward] Layer ip, param blob 1",
+        "    [Forward] Layer loss, top blob loss",
+    ]
 
 
 def test_data_that_is_no_number_is_traced_to_its_batch() -> None:

@@ -50,6 +50,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_snapshot_has_the_step_of_the_last_update_under_step_too() -> None:
+    solver = Solver(write_training('lr_policy: "step" gamma: 0.5 stepsize: 3'))
+    steps = []
+    for _ in range(8):
+        solver.step(1)
+        steps.append(solver.updater.current_step)
+    assert steps == [0, 0, 0, 1, 1, 1, 2, 2]
+
+
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize(
     "settings",

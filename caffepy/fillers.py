@@ -11,6 +11,8 @@ from caffepy.proto import FillerParameter
 
 Shape = tuple[int, ...]
 
+LARGEST = 2**31 - 1  # how many numbers a blob of Caffe's may have
+
 
 def fill(filler: FillerParameter, shape: Shape) -> Tensor:
     """A new float32 tensor of `shape`, drawn from torch's global random numbers.
@@ -28,7 +30,17 @@ def fill(filler: FillerParameter, shape: Shape) -> Tensor:
     if filler.sparse != NOT_SPARSE and filler.type != "gaussian":
         text = f"sparse is {filler.sparse}, but only a gaussian filler can be sparse"
         raise LayerError(f"{text}, and this one is {filler.type}", "sparse")
+    check_size(shape)
     return FILLERS[filler.type](filler, shape)
+
+
+def check_size(shape: Shape) -> None:
+    """Raise LayerError for a shape with more numbers than a blob may have."""
+    if math.prod(shape) > LARGEST:
+        raise LayerError(
+            f"blob size exceeds INT_MAX: shape {shape} has {math.prod(shape)} numbers, "
+            f"{LARGEST} at most are allowed"
+        )
 
 
 def constant(filler: FillerParameter, shape: Shape) -> Tensor:

@@ -166,3 +166,10 @@ def test_errors_name_the_field(prototxt: str, shape: Shape, field: str, text: st
         filled(prototxt, shape)
 
     assert caught.value.field == field
+
+
+def test_a_blob_has_as_many_numbers_as_an_int_counts() -> None:
+    message = r"^blob size exceeds INT_MAX: shape \(65536, 32768\) has 2147483648 numbers, "
+
+    with pytest.raises(LayerError, match=message):
+        filled("", (65536, 32768))

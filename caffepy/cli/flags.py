@@ -9,6 +9,20 @@ from caffepy.errors import CaffeError, near
 TRUE = frozenset(("1", "t", "true", "y", "yes"))
 FALSE = frozenset(("0", "f", "false", "n", "no"))
 
+# Flags that all verbs of Caffe's program take, and the verbs that read them.
+ELSEWHERE = {
+    "--solver": "train",
+    "--snapshot": "train",
+    "--sigint-effect": "train",
+    "--sighup-effect": "train",
+    "--model": "test and time",
+    "--iterations": "test and time",
+    "--weights": "train, test and time",
+    "--phase": "time",
+}
+# glog's, which Caffe's program takes too.
+LOGGING = frozenset(("--logtostderr", "--alsologtostderr", "--minloglevel", "--log-dir", "--v"))
+
 
 class UsageError(CaffeError):
     """A command line that asks for nothing there is; the program exits with 2."""
@@ -74,7 +88,7 @@ class Parser(argparse.ArgumentParser):
             name = token.partition("=")[0]
             known = [known for known in self._option_string_actions if known.startswith("--")]
             guess = f"--{name.lstrip('-').replace('_', '-')}"
-            self.error(f"unknown flag {name}{near(guess, known)}")
+            self.error(f"unknown flag {name}{_hint(guess, known)}")
         action = self._option_string_actions[option]
         _, equals, value = token.partition("=")
         if action.nargs == 0:
@@ -99,6 +113,15 @@ class Parser(argparse.ArgumentParser):
         if is_flag(value) and self._option(value) is not None:
             self.error(f"{option} needs a value, and the flag {value} follows it")
         return value
+
+
+def _hint(flag: str, known: list[str]) -> str:
+    """What may have been meant by a flag that the verb does not have."""
+    if flag in ELSEWHERE:
+        return f", which is for {ELSEWHERE[flag]}"
+    if flag in LOGGING:
+        return "; the log is on stderr, and GLOG_minloglevel=1 before the command thins it out"
+    return near(flag, known)
 
 
 def is_flag(token: str) -> bool:

@@ -5,7 +5,8 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, cast
 
 import caffepy
@@ -98,6 +99,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+@contextmanager
+def naming_short_memory() -> Iterator[None]:
+    """Raise CaffeError, of one line and a hint, where the system's memory or a device's is short.
+
+    Torch is asked by name, and for the CPU by its words: importing it here would slow every verb.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        short = names & {"MemoryError", "OutOfMemoryError"} or "DefaultCPUAllocator" in str(error)
+        if not short or isinstance(error, CaffeError):
+            raise
+        reason = str(error).partition("\n")[0] or "the system gives no more"
+        hint = "a smaller batch_size, or smaller images, take less"
+        raise CaffeError(f"out of memory: {reason}\n{hint}") from error
+
+
 def dispatch(argv: Sequence[str]) -> int:
     """Find the verb, read its flags, run it."""
     for index, token in enumerate(argv):
@@ -106,7 +125,7 @@ def dispatch(argv: Sequence[str]) -> int:
             if index == 0 or not parser.takes_next(argv[index - 1]):
                 args = parser.parse([*argv[:index], *argv[index + 1 :]])
                 keep_freed_memory()
-                with logging_to_stderr():
+                with logging_to_stderr(), naming_short_memory():
                     return module.run(args)
     return without_verb(argv)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from caffepy.errors import CaffeError, DataError, near
-from caffepy.proto.files import HDF5_SIGNATURE
+from caffepy.proto.files import HDF5_SIGNATURE, unreadable
 
 if TYPE_CHECKING:
     import h5py
@@ -37,7 +37,7 @@ def read_list(source: str) -> list[Path]:
     try:
         text = Path(source).read_bytes()
     except OSError as error:
-        raise DataError(f"list of HDF5 files {source!r}: {error.strerror}") from error
+        raise DataError(f"list of HDF5 files: {unreadable(source, error)}") from error
     if text.startswith(HDF5_SIGNATURE):
         raise DataError(f"{source} is an HDF5 file; expected a text list of such files, one a line")
     paths = [

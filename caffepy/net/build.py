@@ -6,6 +6,7 @@ import torch
 
 from caffepy.data.ahead import WORKERS
 from caffepy.errors import DataError, LayerError
+from caffepy.fillers import check_size
 from caffepy.graph.graph import Graph, Node
 from caffepy.layers.layer import (
     Layer,
@@ -83,7 +84,13 @@ def _layer(node: Node, bottoms: list[Shape], source: Source) -> tuple[Layer, lis
     if node.param.blobs:
         _take_blobs(layer, node.param)
     layer.train(source.training).to(source.device)
-    return layer, layer.top_shapes(*bottoms)
+    shapes = layer.top_shapes(*bottoms)
+    for name, shape in zip(node.param.top, shapes, strict=True):
+        try:
+            check_size(shape)
+        except LayerError as error:
+            raise layer.error(f"top {name!r}: {error}") from error
+    return layer, shapes
 
 
 @torch.no_grad()

@@ -139,9 +139,12 @@ class Net(nn.Module):
                 continue
             ours, theirs = self.blobs.blobs_of(index), other.blobs.blobs_of(first[name])
             if [blob.shape for blob in ours] != [blob.shape for blob in theirs]:
+                place = self.graph.nodes[index].position
+                other_place = other.graph.nodes[first[name]].position
                 raise NetError(
-                    f"layer {name!r} has blobs of shapes {[tuple(blob.shape) for blob in ours]} in "
-                    f"this net and {[tuple(blob.shape) for blob in theirs]} in the net it shares with"
+                    f"{place}: layer {name!r} has blobs of shapes "
+                    f"{[tuple(blob.shape) for blob in ours]}, and {name!r} at {other_place}, in the "
+                    f"net it shares with, {[tuple(blob.shape) for blob in theirs]}"
                 )
             self.blobs.share(index, other.blobs, first[name])
 

@@ -19,7 +19,13 @@ _INTEGER = re.compile(r"-?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
 _FLOAT = re.compile(
     r"-?(((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[fF]?|(?i:inf|infinity|nan))"
 )
-_ESCAPED = re.compile(r"""([^\\]|\\([abfnrtv\\?'"]|[0-7]{1,3}|[xX][0-9a-fA-F]{1,2}))*""")
+_ESCAPED = re.compile(
+    r"""([^\\]|\\([abfnrtv\\?'"]|[0-7]{1,3}|[xX][0-9a-fA-F]{1,2}
+    |u[0-9a-fA-F]{4}|U00(0[0-9a-fA-F]|10)[0-9a-fA-F]{4}))*""",
+    re.VERBOSE,
+)
+_ESCAPE = re.compile(rb"\\([0-7]{1,3}|[xX][0-9a-fA-F]{1,2}|u.{4}|U.{8}|.)", re.DOTALL)
+_CONTROLS = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 
 
 def shown(token: str) -> str:
@@ -67,10 +73,17 @@ def _integer(field: FieldDescriptor, token: str) -> int:
         raise ValueError(f"{field.name} takes a whole number, got {shown(token)}")
     bits, signed = _INTEGERS[field.type]
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    value = text_format.ParseInteger(token, is_signed=True, is_long=True)
+    value = _whole(token)
     if not low <= value <= high:
         raise ValueError(f"{field.name} takes a whole number from {low} to {high}, got {token}")
     return value
+
+
+def _whole(token: str) -> int:
+    """The number that an integer's token stands for: decimal, octal from 0 on, hex from 0x on."""
+    digits = token.lstrip("-")
+    octal = digits[1:].isdigit() and digits[0] == "0"
+    return int(token, 8 if octal else 0)
 
 
 def _float(field: FieldDescriptor, token: str) -> float:
@@ -80,7 +93,9 @@ def _float(field: FieldDescriptor, token: str) -> float:
 
 
 def _bool(field: FieldDescriptor, token: str) -> bool:
-    if token not in ("true", "True", "t", "1", "false", "False", "f", "0"):
+    if _INTEGER.fullmatch(token) and _whole(token) in (0, 1):
+        return bool(_whole(token))
+    if token not in ("true", "True", "t", "false", "False", "f"):
         raise ValueError(f"{field.name} takes true or false, got {shown(token)}")
     return text_format.ParseBool(token)
 
@@ -89,8 +104,8 @@ def _enum(name: str, kind: EnumDescriptor, token: str) -> int:
     values = kind.values_by_name
     if token in values:
         return values[token].number
-    if _INTEGER.fullmatch(token) and int(token, 0) in kind.values_by_number:
-        return int(token, 0)
+    if _INTEGER.fullmatch(token) and _whole(token) in kind.values_by_number:
+        return _whole(token)
     if token.strip("\"'") in values:
         raise ValueError(f"{name} takes a name without quotes, got {token}")
     allowed = ", ".join(values)
@@ -98,18 +113,36 @@ def _enum(name: str, kind: EnumDescriptor, token: str) -> int:
 
 
 def _string(field: FieldDescriptor, tokens: text_format.Tokenizer) -> str | bytes:
-    token = tokens.token
-    if not token.startswith(("'", '"')):
-        raise ValueError(f"{field.name} takes a string in quotes, got {shown(token)}")
+    """A string in all its parts, which may follow each other."""
+    if not tokens.token.startswith(("'", '"')):
+        raise ValueError(f"{field.name} takes a string in quotes, got {shown(tokens.token)}")
+    value = b""
+    while tokens.token.startswith(("'", '"')):
+        value += _unescaped(field.name, tokens.token)
+        tokens.NextToken()
+    try:
+        return value if field.type == FieldDescriptor.TYPE_BYTES else value.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the string of {field.name} is not UTF-8") from error
+
+
+def _unescaped(name: str, token: str) -> bytes:
     if len(token) < 2 or token[-1] != token[0]:
-        raise ValueError(f"the string of {field.name} has no closing quote on its line")
+        raise ValueError(f"the string of {name} has no closing quote on its line")
     if not _ESCAPED.fullmatch(token[1:-1]):
         raise ValueError(
-            f"the string of {field.name} has a backslash that starts no escape; "
+            f"the string of {name} has a backslash that starts no escape; "
             r"write / in paths, or \\ for a backslash"
         )
-    try:
-        value = tokens.ConsumeByteString()
-        return value if field.type == FieldDescriptor.TYPE_BYTES else value.decode()
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise ValueError(f"the string of {field.name} is not UTF-8") from error
+    return _ESCAPE.sub(_escape, token[1:-1].encode("utf-8", "surrogateescape"))
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    code = match[1]
+    if code[:1] in b"01234567":
+        return bytes([int(code, 8) % 256])
+    if code[:1] in b"xX":
+        return bytes([int(code[1:], 16)])
+    if code[:1] in b"uU":
+        return chr(int(code[1:], 16)).encode("utf-8", "surrogatepass")
+    return bytes([_CONTROLS.get(code[0], code[0])])

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import caffepy
 from caffepy.cli.main import HELP, VERBS, load, main
@@ -43,6 +44,10 @@ def test_without_arguments_help_is_an_error(capsys: pytest.CaptureFixture[str]) 
         pytest.param(["-solver", "train"], "unknown flag -solver, and no verb", id="a value"),
         pytest.param(["--frobnicate"], "unknown flag --frobnicate, and no verb", id="a flag"),
         pytest.param(["train", "-slover", "x"], "did you mean '--solver'", id="near flag"),
+        pytest.param(
+            ["train", "-phase", "TEST"], "unknown flag -phase, which is for time", id="other verb's"
+        ),
+        pytest.param(["train", "-log_dir", "."], "the log is on stderr", id="glog's"),
         pytest.param(["train"], "Need a solver definition to train.", id="from the verb"),
         pytest.param(["train", "more"], "unrecognized arguments: more", id="a word too many"),
     ],
@@ -53,6 +58,29 @@ def test_bad_usage(capsys: pytest.CaptureFixture[str], argv: list[str], message:
     lines = capsys.readouterr().err.splitlines()
     assert all(line.startswith("caffepy: error: ") for line in lines)
     assert any(message in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8 GiB.\nMore"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_memory_that_is_short_is_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def run(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("caffepy.cli.device_query.run", run)
+
+    assert main(["device_query"]) == 1
+
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("caffepy: error: out of memory: ")
+    assert second == "caffepy: error: a smaller batch_size, or smaller images, take less"
 
 
 @pytest.mark.parametrize("verb", VERBS)

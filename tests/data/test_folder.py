@@ -17,6 +17,7 @@ def test_finds_the_backend(tmp_path: Path, backend: DataParameter.DB) -> None:
     ("name", "message"),
     [
         pytest.param("none", "none: no such database$", id="missing"),
+        pytest.param("fil", "fil: no such database; did you mean 'file'\\?$", id="misspelt"),
         pytest.param("file", "file: is a file; give the database's folder$", id="file"),
         pytest.param("", r": not a database: neither data.mdb \(LMDB\) nor CURRENT", id="folder"),
     ],

@@ -175,7 +175,9 @@ def refusal(folder: Path, text: str, *names: str) -> str:
 
 
 def test_a_missing_list_is_refused() -> None:
-    with pytest.raises(DataError, match=r"list of HDF5 files 'no/list.txt': No such file"):
+    with pytest.raises(
+        DataError, match=r"^list of HDF5 files: cannot read no/list.txt: No such file"
+    ):
         HDF5Rows("no/list.txt", ["data"], shuffle=False, seed=0)
 
 

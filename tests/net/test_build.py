@@ -85,3 +85,14 @@ def test_blobs_in_the_prototxt_take_the_place_of_the_fillers() -> None:
 def test_blobs_that_do_not_fit_are_refused(blobs: str, message: str) -> None:
     with pytest.raises(LayerError, match=message):
         net_of(GIVEN.format(blobs=blobs))
+
+
+def test_a_top_that_no_int_counts_is_refused_by_name() -> None:
+    layers = """
+      layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 50000 dim: 1 } } }
+      layer { name: "row" type: "Tile" bottom: "data" top: "row" tile_param { tiles: 50000 } }
+    """
+    message = r"layer 'row' \(Tile\): top 'row': blob size exceeds INT_MAX: shape \(50000, 50000\)"
+
+    with pytest.raises(LayerError, match=message):
+        net_of(layers)

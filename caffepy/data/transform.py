@@ -246,9 +246,13 @@ def lit(param: TransformationParameter) -> bool:
 def read_mean(path: str) -> Tensor:
     """The mean image (C, H, W) of a binaryproto file; DataError where it holds none."""
     try:
-        mean = to_array(read_binary(path, BlobProto))
+        blob = read_binary(path, BlobProto)
     except ParseError as error:
         raise DataError(f"mean image: {error}") from error
+    try:
+        mean = to_array(blob)
+    except ParseError as error:
+        raise DataError(f"mean image {path}: {error}") from error
     if mean.ndim == 4 and len(mean) == 1:
         mean = mean[0]
     if mean.ndim != 3 or not mean.size:

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,10 @@ from caffepy.glog import LEVELS, SEVERITY, ClassicFormatter
 
 @contextmanager
 def logging_to_stderr() -> Iterator[None]:
-    """Meanwhile, send what caffepy logs to stderr, from the severity GLOG_minloglevel asks for."""
+    """Meanwhile, send what caffepy logs to stderr, from the severity GLOG_minloglevel asks for.
+
+    Pillow's warnings, which name no file, are left out: of an image that is read all the same.
+    """
     severity = os.environ.get(SEVERITY, "0")
     if severity not in LEVELS:
         raise UsageError(f"{SEVERITY} is {severity!r}, and may be 0, 1, 2 or 3")
@@ -23,7 +27,9 @@ def logging_to_stderr() -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")
+            yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)

@@ -71,7 +71,8 @@ def passing_name(path: str) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        passing.unlink(missing_ok=True)
+        if passing.exists():  # else a read-only disk would refuse
+            passing.unlink()
 
 
 @contextmanager

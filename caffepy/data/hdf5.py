@@ -1,6 +1,7 @@
 """Rows of HDF5 files, file after file, epoch after epoch."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -19,6 +20,7 @@ from caffepy.proto.files import HDF5_SIGNATURE, unreadable
 if TYPE_CHECKING:
     import h5py
 
+SYSTEM_SAID = re.compile(r"error message = '([^']*)'")
 BLOCK = 1 << 22  # bytes by which a file in memory grows
 
 
@@ -40,15 +42,21 @@ def read_list(source: str) -> list[Path]:
         raise DataError(f"list of HDF5 files: {unreadable(source, error)}") from error
     if text.startswith(HDF5_SIGNATURE):
         raise DataError(f"{source} is an HDF5 file; expected a text list of such files, one a line")
-    paths = [
-        Path(line.strip()).absolute() for line in os.fsdecode(text).splitlines() if line.strip()
-    ]
+    lines = (line.strip() for line in os.fsdecode(text).splitlines())
+    paths = [Path(name).absolute() for line in lines if line for name in names_in(line)]
     if not paths:
         raise DataError(f"list of HDF5 files {source!r} names no file")
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise DataError(f"{source} names files that do not exist: {', '.join(missing)}")
     return paths
+
+
+def names_in(line: str) -> list[str]:
+    """The file that a line names; or several, which Caffe parts at white space, if all are there."""
+    words = line.split()
+    several = not Path(line).exists() and all(Path(word).exists() for word in words)
+    return words if several else [line]
 
 
 class HDF5Rows:
@@ -141,9 +149,17 @@ def open_hdf5(
     try:
         with h5py.File(path, mode) as opened:
             yield opened
-    except OSError as error:
+    except CaffeError:
+        raise
+    except (OSError, RuntimeError) as error:  # h5py raises the latter where it cannot close
         done = "read" if mode == "r" else "written"
-        raise refusal(f"{path} cannot be {done} as an HDF5 file: {error}") from error
+        raise refusal(f"{path} cannot be {done} as an HDF5 file: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """What the system said, where HDF5 tells of it among the rest; else all that HDF5 says."""
+    said = SYSTEM_SAID.search(str(error))
+    return said[1] if said else str(error)
 
 
 def hdf5_bytes(

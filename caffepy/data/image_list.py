@@ -1,5 +1,6 @@
 """Caffe's lists of labelled images: a line `name label` each."""
 
+import codecs
 import os
 import re
 from os import PathLike
@@ -24,10 +25,11 @@ def read_list(path: str | PathLike[str]) -> list[Entry]:
     """The images of a list file, in its order.
 
     The last space of a line parts name and label, so that names may have spaces; blank lines are
-    passed over. DataError with file:line for a line without a label, or with one that is no whole
-    number (Caffe silently reads it as 0), and for an empty or missing file.
+    passed over, and the mark by which Windows knows UTF-8. DataError with file:line for a line
+    without a label, or with one that is no whole number (Caffe silently reads it as 0), and for an
+    empty or missing file.
     """
-    lines = read_file(path).split(b"\n")
+    lines = read_file(path).removeprefix(codecs.BOM_UTF8).split(b"\n")
     entries = [
         _entry(line.rstrip(), f"{path}:{number}", number)
         for number, line in enumerate(lines, 1)
@@ -41,7 +43,9 @@ def read_list(path: str | PathLike[str]) -> list[Entry]:
 def _entry(line: bytes, where: str, number: int) -> Entry:
     name, space, label = line.rpartition(b" ")
     if not space or not name:
-        raise DataError(f"{where}: no label in {_shown(line)}; a line is `name label`")
+        raise DataError(
+            f"{where}: no label in {_shown(line)}; a line is `name label`, with a space between"
+        )
     if not LABEL.fullmatch(label):
         raise DataError(f"{where}: label {_shown(label)} is not a whole number")
     if not -LARGEST - 1 <= (value := int(label)) <= LARGEST:

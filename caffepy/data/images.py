@@ -47,6 +47,8 @@ def read_file(path: str | PathLike[str]) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{str(path)!r}: {error.strerror}") from error
+    except ValueError as error:  # a zero byte in the name
+        raise DataError(f"{str(path)!r}: {error}") from error
 
 
 def decode_image(
@@ -188,12 +190,12 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _grey(image: Image.Image, file_format: str | None) -> Image.Image:
+    image.info.pop("transparency", None)
     if file_format == "PNG" and image.mode not in ("1", "L", "LA"):
         # OpenCV leaves PNGs to libpng, which cuts where the others round.
         rgb = np.asarray(image.convert("RGB")).astype(np.int32)
         grey = (rgb @ np.array([9798, 19235, 3735], np.int32)) >> 15
         return Image.fromarray(grey.astype(np.uint8))
-    image.info.pop("transparency", None)
     return image.convert("L")
 
 

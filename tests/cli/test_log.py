@@ -1,10 +1,13 @@
 import logging
 import re
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from caffepy.cli.flags import UsageError
 from caffepy.cli.log import logging_to_stderr, only_warnings
+from caffepy.data.images import decode_image
 
 
 def test_logs_to_stderr_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,6 +33,16 @@ def test_glog_minloglevel_hides_lines(
     err = capsys.readouterr().err
     assert "shown" in err
     assert "hidden" not in err
+
+
+def test_what_pillow_warns_of_is_not_shown() -> None:
+    # A count of five EXIF entries, of which none follows.
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"
+    file = BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG", exif=exif)
+
+    with logging_to_stderr():
+        assert decode_image(file.getvalue()).shape == (8, 8, 3)
 
 
 def test_glog_minloglevel_has_four_values(monkeypatch: pytest.MonkeyPatch) -> None:

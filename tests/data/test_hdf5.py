@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from caffepy.data.hdf5 import HDF5Rows, hdf5_bytes
+from caffepy.data.hdf5 import HDF5Rows, hdf5_bytes, open_hdf5
 from caffepy.errors import DataError
 
 
@@ -117,6 +117,17 @@ def test_files_are_found_from_the_working_directory(
     assert stream(rows, 1) == [5]
 
 
+def test_a_line_may_name_several_files_or_one_whose_name_has_a_space(tmp_path: Path) -> None:
+    names = ["a.h5", "b.h5", "c d.h5"]
+    paths = [
+        str(write_file(tmp_path / name, data=[float(index)])) for index, name in enumerate(names)
+    ]
+    source = tmp_path / "list.txt"
+    source.write_text(f"{paths[0]}  {paths[1]}\n{paths[2]}\n")
+
+    assert stream(HDF5Rows(str(source), ["data"], shuffle=False, seed=0), 3) == [0, 1, 2]
+
+
 def test_shuffled_epochs_hold_every_row_once_each_in_another_order(tmp_path: Path) -> None:
     rows = shuffled(write_list(tmp_path, 20, 30, 10))
 
@@ -206,6 +217,26 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> No
     assert refusal(tmp_path, str(tmp_path / "a.h5")).startswith(
         "a.h5 cannot be read as an HDF5 file: "
     )
+
+
+def test_a_folder_is_refused_in_the_words_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "a.h5").mkdir()
+
+    assert refusal(tmp_path, str(tmp_path / "a.h5")) == (
+        "a.h5 cannot be read as an HDF5 file: Is a directory"
+    )
+
+
+def test_what_h5py_cannot_close_was_not_written(tmp_path: Path) -> None:
+    said = "Can't decrement id ref count (errno = 28, error message = 'No space left on device')"
+
+    with (
+        pytest.raises(
+            DataError, match=r"a\.h5 cannot be written as an .*: No space left on device$"
+        ),
+        open_hdf5(tmp_path / "a.h5", mode="w"),
+    ):
+        raise RuntimeError(said)
 
 
 def test_a_missing_dataset_is_refused_with_those_that_are_there(tmp_path: Path) -> None:

@@ -113,6 +113,9 @@ def test_palette_with_transparency_loses_it() -> None:
 
     assert decode_image(file.getvalue())[0, 0].tolist() == [30, 20, 10]
     assert decode_image(file.getvalue(), None)[0, 0].tolist() == [30, 20, 10, 0x80]
+    assert decode_image(file.getvalue(), False)[0, 0].tolist() == [
+        (9798 * 10 + 19235 * 20 + 3735 * 30) >> 15
+    ]
 
 
 def test_cmyk_jpeg_becomes_blue_green_red() -> None:
@@ -177,6 +180,11 @@ def test_refuses_a_decompression_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(DataError, match=r"too large an image: .*2000 pixels"):
         decode_image(JPEG)
+
+
+def test_a_zero_byte_in_a_name() -> None:
+    with pytest.raises(DataError, match=r"'a\\x00b.png': embedded null byte"):
+        decode_image("a\0b.png")
 
 
 def test_names_the_file(tmp_path: Path) -> None:

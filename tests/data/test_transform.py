@@ -188,6 +188,14 @@ def test_refuses_settings_that_contradict(prototxt: str, text: str, field: str) 
     assert caught.value.field == f"transform_param.{field}"
 
 
+def test_refuses_a_mean_of_fewer_numbers_than_its_shape_says(tmp_path: Path) -> None:
+    path = tmp_path / "short.binaryproto"
+    path.write_bytes(BlobProto(num=1, channels=3, height=2, width=4, data=[1]).SerializeToString())
+
+    with pytest.raises(DataError, match=r"short\.binaryproto: the shape 1 3 2 4 means 24 numbers"):
+        read_mean(str(path))
+
+
 def test_refuses_a_file_that_is_no_mean(tmp_path: Path) -> None:
     path = write_mean(tmp_path / "mean.binaryproto", mean_image(3, 8), legacy=False)
 

@@ -205,14 +205,6 @@ def test_refuses_a_file_that_is_no_mean(tmp_path: Path) -> None:
         read_mean(str(tmp_path / "none"))
 
 
-def test_a_mean_image_with_too_few_numbers_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "mean.binaryproto"
-    path.write_bytes(BlobProto(num=1, channels=1, height=2, width=2, data=[1]).SerializeToString())
-
-    with pytest.raises(DataError, match=r"mean.binaryproto: the shape 1 1 2 2 means 4 numbers"):
-        read_mean(str(path))
-
-
 def test_sized() -> None:
     assert sized((3, 32, 24)) == "3x32x24"
 

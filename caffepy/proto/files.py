@@ -102,7 +102,7 @@ def staged(path: str | Path, data: bytes) -> Iterator[Callable[[], None]]:
         SnapshotError: the file cannot be written.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY}")
+    temporary = target.parent / f".{target.name}.{os.getpid()}{TEMPORARY}"
 
     def take_name() -> None:
         with _refusing(target):

@@ -40,13 +40,19 @@ def shown(token: str) -> str:
     return f"{token!r} (U+{code:04X})"
 
 
+def is_string(field: FieldDescriptor) -> bool:
+    """Whether a field takes a string."""
+    return field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
+
+
 def read_scalar(field: FieldDescriptor, tokens: text_format.Tokenizer) -> Scalar:
     """Consume one value of a field that is no message.
 
     Raises:
-        ValueError: the token is no such value; the text says what is. The token is left standing.
+        ValueError: the token is no such value; the text says what is. The token is left standing,
+            but for a string, of which all parts are consumed.
     """
-    if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
+    if is_string(field):
         return _string(field, tokens)
     token = tokens.token
     if field.enum_type is not None:
@@ -116,10 +122,11 @@ def _string(field: FieldDescriptor, tokens: text_format.Tokenizer) -> str | byte
     """A string in all its parts, which may follow each other."""
     if not tokens.token.startswith(("'", '"')):
         raise ValueError(f"{field.name} takes a string in quotes, got {shown(tokens.token)}")
-    value = b""
+    parts = []
     while tokens.token.startswith(("'", '"')):
-        value += _unescaped(field.name, tokens.token)
+        parts.append(tokens.token)
         tokens.NextToken()
+    value = b"".join(_unescaped(field.name, part) for part in parts)
     try:
         return value if field.type == FieldDescriptor.TYPE_BYTES else value.decode()
     except UnicodeDecodeError as error:

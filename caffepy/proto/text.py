@@ -9,10 +9,10 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.text_format import Tokenizer
 
-from caffepy.errors import ParseError, near
-from caffepy.proto.forks import field_hint
+from caffepy.errors import ParseError
+from caffepy.proto.hints import unknown_field
 from caffepy.proto.position import Position
-from caffepy.proto.scalars import read_scalar, shown
+from caffepy.proto.scalars import is_string, read_scalar, shown
 
 M = TypeVar("M", bound=Message)
 
@@ -150,7 +150,8 @@ class _Reader:
             value = read_scalar(field, self.tokens)
         except ValueError as error:
             self._problem(here, str(error))
-            self._skip_value()
+            if not (is_string(field) and self._here() != here):
+                self._skip_value()
         else:
             _store(message, field, value)
 
@@ -179,7 +180,7 @@ class _Reader:
         owner = next(
             (outer for outer in self.enclosing[-2::-1] if name in outer.fields_by_name), None
         )
-        hint = field_hint(message.name, name) or near(name, message.fields_by_name)
+        hint = unknown_field(message, name)
         if owner is not None:
             hint = f"; {owner.name} has: is a closing bracket missing above?"
         self._problem(place, f"{message.name} has no field {name!r}{hint}")
@@ -192,6 +193,8 @@ class _Reader:
 
     def _skip_value(self) -> None:
         """Go on after a value: all that its brackets hold, or one string in all its parts."""
+        if not self.tokens.token.isascii():
+            raise _LostError  # such as a quotation mark of a word processor
         depth = 0
         while self.tokens.token:
             token = self.tokens.token

@@ -149,6 +149,18 @@ def test_plain_text_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_plain(tmp_path, "text")
 
 
+@pytest.mark.parametrize("folder", ["", ".", "..", "/"])
+def test_a_folder_without_a_name_of_its_own_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SnapshotError, match=r"^cannot write "):
+        write_plain(folder, "text")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_is_written_in_place_of_an_older_one(tmp_path: Path) -> None:
     path = tmp_path / "a.caffemodel"
     path.write_bytes(b"older and longer than what follows, by far: " * 9)

@@ -261,6 +261,14 @@ layer {
             id="brackets of two kinds",
         ),
         pytest.param(
+            "layer { bottom: “data” }\nfoo: 1",
+            ["1:17: bottom takes a string in quotes, got '“' (U+201C)"],
+            id="quotes of a word processor",
+        ),
+        pytest.param(
+            r'name: "\377" "a" input: "b"', ["1:7: the string of name is not UTF-8"], id="no UTF-8"
+        ),
+        pytest.param(
             "layer: 3 layer: 'a' name { a: 1 } name",
             [
                 "1:8: layer takes { fields }, got '3'",

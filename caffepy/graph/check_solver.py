@@ -202,4 +202,6 @@ def _check_paths(param: SolverParameter, position: Position, path: Path) -> Iter
         text = f"{field} file {name!r} is not there, counted from the current folder, {Path.cwd()}"
         if (path.parent / name).exists():
             text += f"; it is beside the solver: run from {path.parent.resolve()}"
+        elif Path(name).parent.is_dir():
+            text += near(Path(name).name, (other.name for other in Path(name).parent.iterdir()))
         yield Problem("error", str(position.at(field, index)), text)

@@ -60,6 +60,7 @@ class Solver:
             _be_quiet(file.param)
         build = partial(build_stepwise, rank=rank, world=world)
         self._training = Training(file, device=mode.device(), build=build)
+        self._training.updater.leaves_updates = True  # scripts look at diffs after a step
         self._rank = rank
         nets = (self._training.net, *self._training.test_nets)
         show([*file.problems, *(problem for net in nets for problem in net.graph.problems)])

@@ -80,6 +80,12 @@ def testing(iteration: int, index: int) -> str:
     return f"Iteration {iteration}, Testing net (#{index})"
 
 
+def ignored(trained: Iterable[str], tested: Iterable[str]) -> Iterator[str]:
+    """The layers of the train net that the test net does not have, which Caffe tells at each test."""
+    known = set(tested)
+    return (f"Ignoring source layer {name}" for name in trained if name not in known)
+
+
 def test_loss(loss: float) -> str:
     """The mean objective of a test."""
     return f"Test loss: {number(loss)}"

@@ -223,6 +223,8 @@ class Solver:
         """Print the mean of each number of each output over test_iter batches of a test net."""
         log.info(report.testing(self.iter, index))
         net, debug = self.test_nets[index], self.param.debug_info
+        for line in report.ignored(self.net.layer_names, net.layer_names):
+            log.info(line)
         means = run_test(net, self.param.test_iter[index], self._may_go_on, debug=debug)
         if means is None:
             log.info("Test interrupted.")

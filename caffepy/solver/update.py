@@ -62,6 +62,8 @@ class Updater:
     history: what the rule carries from one update to the next, in the order of Caffe's solverstate:
     slot by slot, in each one tensor in the shape of every blob, zeros at the start. current_step:
     how many steps the step, multistep or plateau policy has made. plateau: what the latter watches.
+    leaves_updates: whether `update` leaves what it takes off each parameter where its gradient was,
+    as Caffe does; that takes time, and is for those who look.
     """
 
     def __init__(self, param: SolverParameter, learnable: Sequence[Learnable]) -> None:
@@ -71,6 +73,7 @@ class Updater:
         self.history = [torch.zeros_like(blob) for blob in blobs * self.rule.slots]
         self.current_step = 0
         self.plateau = Plateau()
+        self.leaves_updates = param.snapshot_diff
         self._groups = group(learnable, self.history, self.rule.slots, apart=param.larc)
 
     def rate(self, iteration: int) -> float:
@@ -114,8 +117,6 @@ class Updater:
     def update(self, rate: float, iteration: int) -> None:
         """Clip, average, decay and apply the gradients, in Caffe's order.
 
-        With snapshot_diff what it takes off each parameter is left where its gradient was.
-
         Source: SGDSolver::ApplyUpdate in caffe/src/caffe/solvers/sgd_solver.cpp
         """
         gradients = [gradient for part in self._groups for gradient in part.gradients]
@@ -123,7 +124,7 @@ class Updater:
             return
         self._scale(gradients)
         for part in self._groups:
-            before = [param.clone() for param in part.params] if self.param.snapshot_diff else []
+            before = [param.clone() for param in part.params] if self.leaves_updates else []
             self._move(part, rate, iteration)
             for gradient, old, param in zip(part.gradients, before, part.params, strict=False):
                 torch.sub(old, param, out=gradient)  # whose memory a script may be looking at

@@ -198,6 +198,16 @@ def test_a_net_file_that_is_beside_the_solver_only(
     assert problems(text, Path("solver.prototxt")) == []
 
 
+def test_a_misspelt_net_file_has_near_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nets").mkdir()
+    Path("nets/lenet.prototxt").touch()
+    (problem,) = problems(f"{RATE} {END} net: 'nets/lenet.prototx'")
+    assert problem.text.endswith(f", {tmp_path}; did you mean 'lenet.prototxt'?")
+
+
 def test_a_field_of_another_policy_is_told_of() -> None:
     rate = "base_lr: 0.1 lr_policy: 'step' gamma: 0.1 stepsize: 5 stepvalue: 3 power: 2"
 

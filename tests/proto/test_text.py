@@ -222,6 +222,14 @@ layer {
         ),
         pytest.param("foo", ["1:1: NetParameter has no field 'foo'"], id="a word"),
         pytest.param(
+            "net: 'a' layer { base_lr: 1 }",
+            [
+                "1:1: NetParameter has no field 'net'; SolverParameter has: is this the right file?",
+                "1:18: LayerParameter has no field 'base_lr'",
+            ],
+            id="a solver for a net",
+        ),
+        pytest.param(
             "pooling_param { stride: 1 } name: 'a' b: <c: 1> d: 'e' 'f' g: [1, 2] h",
             [
                 "1:1: NetParameter has no field 'pooling_param'",

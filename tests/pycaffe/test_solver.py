@@ -38,16 +38,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_step_moves_the_parameters_by_the_rate_times_the_gradient() -> None:
+def test_a_step_leaves_what_it_takes_off_the_parameters_in_their_diffs() -> None:
     solver = caffe.get_solver("solver.prototxt")
     weight = solver.net.params["ip"][0]
+    gradients = []
+    solver.add_callback(lambda: None, lambda: gradients.append(weight.diff.copy()))
     before = weight.data.copy()
 
     solver.step(1)
 
     assert isinstance(solver, caffe.SGDSolver)
     assert solver.iter == 1
-    np.testing.assert_allclose(weight.data, before - 0.1 * weight.diff, rtol=1e-5)
+    np.testing.assert_allclose(weight.data, before - weight.diff, rtol=1e-5)
+    np.testing.assert_allclose(weight.diff, 0.1 * gradients[0], rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.usefixtures("folder")
@@ -166,10 +169,12 @@ def test_the_rate_follows_the_settings() -> None:
     solver.param.base_lr = 0.5
 
     weight = solver.net.params["ip"][0]
+    gradients = []
+    solver.add_callback(lambda: None, lambda: gradients.append(weight.diff.copy()))
     before = weight.data.copy()
     solver.step(1)
     assert solver.lr == 0.5
-    np.testing.assert_allclose(weight.data, before - 0.5 * weight.diff, rtol=1e-5)
+    np.testing.assert_allclose(weight.data, before - 0.5 * gradients[0], rtol=1e-5)
 
 
 @pytest.mark.usefixtures("folder")

@@ -130,6 +130,29 @@ def test_a_test_averages_every_number_over_its_batches(caplog: pytest.LogCapture
         assert float(shown.split(" = ")[1].split()[0]) == pytest.approx(nll.mean(), rel=1e-5)
 
 
+def test_each_test_tells_the_layers_that_only_the_train_net_has(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    aside = """
+    layer { name: "aside" type: "Silence" bottom: "label" include { phase: TRAIN } }
+    """
+    solver = Solver(write_training("test_iter: 1 test_interval: 9", drop=aside))
+    listen(caplog)
+
+    solver.test_all()
+    solver.test_all()
+
+    # label has two readers in each net, by the same name; ip has them in the test net alone.
+    lines = [line.partition(" = ")[0] for line in bodies(caplog)]
+    assert lines[: len(lines) // 2] == [
+        "Iteration 0, Testing net (#0)",
+        "Ignoring source layer aside",
+        "    Test net output #0: accuracy",
+        "    Test net output #1: loss",
+    ]
+    assert lines[len(lines) // 2 :] == lines[: len(lines) // 2]
+
+
 def test_a_test_of_no_batches_has_no_outputs(caplog: pytest.LogCaptureFixture) -> None:
     settings = "test_iter: 0 test_iter: 1 test_interval: 9 keep_best: 'accuracy'"
     solver = Solver(write_training(settings))

@@ -1,7 +1,7 @@
 """Prototxts: from text to a message, the place of every field, and all that is wrong at once."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn, TypeVar, cast
 
@@ -18,8 +18,6 @@ M = TypeVar("M", bound=Message)
 
 _CLOSING = {"{": "}", "<": ">"}
 _MARKS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-# What a file may be instead of what is expected.
-_OTHERS = {"NetParameter": "SolverParameter", "SolverParameter": "NetParameter"}
 _SHOWN = 20  # more errors than these are counted only
 
 
@@ -185,8 +183,6 @@ class _Reader:
         hint = unknown_field(message, name)
         if owner is not None:
             hint = f"; {owner.name} has: is a closing bracket missing above?"
-        elif name in _fields_of(_OTHERS.get(message.name), message):
-            hint = f"; {_OTHERS[message.name]} has: is this the right file?"
         self._problem(place, f"{message.name} has no field {name!r}{hint}")
         colon = self.tokens.TryConsume(":")
         bracket = self.tokens.token in _CLOSING
@@ -233,11 +229,6 @@ class _Reader:
         self.enclosing.append(message)
         yield
         self.enclosing.pop()
-
-
-def _fields_of(other: str | None, message: Descriptor) -> Iterable[str]:
-    """The fields of another message of the same .proto file."""
-    return message.file.message_types_by_name[other].fields_by_name if other else ()
 
 
 def _descriptor(message: Message) -> Descriptor:

@@ -224,7 +224,8 @@ layer {
         pytest.param(
             "net: 'a' layer { base_lr: 1 }",
             [
-                "1:1: NetParameter has no field 'net'; SolverParameter has: is this the right file?",
+                "1:1: NetParameter has no field 'net'; SolverParameter has: is this the file of a "
+                "solver?",
                 "1:18: LayerParameter has no field 'base_lr'",
             ],
             id="a solver for a net",

@@ -9,6 +9,10 @@ def axis_from_front(layer: Layer, axis: int, bottom: Shape, field: str) -> int:
     Raises LayerError, blaming `field`, where the bottom has no such axis.
     """
     rank = len(bottom)
+    if rank == 0:
+        raise layer.error(
+            f"{field} is {axis}, but the bottom is a single number, without axes", field
+        )
     if not -rank <= axis < rank:
         raise layer.error(
             f"{field} is {axis}, but the bottom {bottom} has {rank} axes: "

@@ -64,7 +64,7 @@ def assemble(net: N, seed: int, *, workers: int = WORKERS, rank: int = 0, world:
         bottoms = [net.shapes[name] for name in node.param.bottom]
         try:
             layer, tops = _layer(node, bottoms, source)
-            net.append(layer, _step(node), tops)
+            net.append(layer, _step(node, forced=net.graph.force_backward), tops)
         except LayerError as error:
             place = node.position.at(*error.field.split(".")) if error.field else node.position
             raise LayerError(f"{place}: {error}", error.field) from error
@@ -110,7 +110,8 @@ def _take_blobs(layer: Layer, param: LayerParameter) -> None:
         target.copy_(torch.from_numpy(given))
 
 
-def _step(node: Node) -> Step:
-    """How the layer of a node is wired."""
+def _step(node: Node, *, forced: bool) -> Step:
+    """How the layer of a node is wired; `force_backward` overrules what it says of gradients."""
     param = node.param
-    return Step(param.name, tuple(param.bottom), tuple(param.top), tuple(param.propagate_down))
+    down = () if forced else tuple(param.propagate_down)
+    return Step(param.name, tuple(param.bottom), tuple(param.top), down)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from caffepy.errors import LayerError
+from caffepy.graph.kinds import KINDS
 from caffepy.layers.layer import SourceLayer
 from caffepy.net.net import Net
 
@@ -38,6 +40,27 @@ def needs_of(net: Net) -> list[Need]:
             )
         needs.append(Need(run, tuple(run and wanted for wanted in need.bottoms)))
     return needs[::-1]
+
+
+def require_gradients(net: Net) -> None:
+    """Raise LayerError where backward would ask a layer for a gradient that it does not have.
+
+    It would be left out, and what lies above would not learn. With `force_backward` nobody knows
+    whether it was wanted.
+    """
+    if net.graph.force_backward:
+        return
+    for node, (layer, step), need in zip(net.graph.nodes, net.plan(), needs_of(net), strict=True):
+        for place in KINDS[node.param.type].blind:
+            if not any(need.bottoms[place:][:1]):
+                continue
+            index = place % len(step.bottoms)
+            reason = "where propagate_down is true"
+            if not step.propagate_down:
+                reason = "which comes from layers that learn: give propagate_down, false for it, or"
+                reason += " those layers lr_mult: 0"
+            text = f"cannot backpropagate to bottom {index}, {step.bottoms[index]!r}, {reason}"
+            raise LayerError(f"{node.position.at('bottom', index)}: {layer.error(text)}")
 
 
 def _below_something_learned(net: Net) -> list[Need]:

@@ -12,7 +12,7 @@ from caffepy.errors import CaffeError
 from caffepy.graph.graph import Graph
 from caffepy.layers.layer import SourceLayer
 from caffepy.net.build import assemble
-from caffepy.net.need import needs_of
+from caffepy.net.need import needs_of, require_gradients
 from caffepy.net.net import Net
 from caffepy.net.origin import NamedRecords
 from caffepy.net.stage import NOT_TAKEN, Stage, not_taken
@@ -91,8 +91,12 @@ class StepwiseNet(Net):
 
         Each takes the diffs of its tops, overwrites those of its bottoms and adds to those of its
         parameters. Layers that lead from nothing learned to a loss are left out, as in Caffe.
+
+        Raises:
+            LayerError: something that is learned can only be reached by a gradient that there is not.
         """
         self._flush()
+        require_gradients(self)
         first = len(self.layers) - 1 if start is None else start
         for index in range(first, end - 1, -1):
             for hook in self.hooks.before_backward:

@@ -11,6 +11,7 @@ from caffepy.data.hdf5 import import_h5py
 from caffepy.errors import SnapshotError, SolverError
 from caffepy.graph.graph import Graph
 from caffepy.graph.solver_nets import SolverFile, test_graphs, train_graph
+from caffepy.net.need import require_gradients
 from caffepy.net.net import Net
 from caffepy.net.weights import CopyReport, copy_weights
 from caffepy.net.weights_hdf5 import check_names
@@ -106,6 +107,7 @@ def make_nets(
     """
     log.info(report.train_source(file.param))
     net = make(train_graph(file, level, stages))
+    require_gradients(net)
     copied = _finetune(net, weights)
     check_format(file, net)
     test_nets = []

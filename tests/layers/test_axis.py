@@ -23,3 +23,8 @@ def test_an_axis_that_the_bottom_lacks_is_refused(given: int) -> None:
         "3 axes: -3 to 2 are allowed"
     )
     assert caught.value.field == "softmax_param.axis"
+
+
+def test_a_single_number_has_no_axis() -> None:
+    with pytest.raises(LayerError, match=r"axis is 0, but the bottom is a single number, without"):
+        axis_from_front(LAYER, 0, (), "softmax_param.axis")

@@ -1,4 +1,7 @@
-from caffepy.net.need import Need, needs_of
+import pytest
+
+from caffepy.errors import LayerError
+from caffepy.net.need import Need, needs_of, require_gradients
 from tests.net.nets import net_of
 
 TEXT = """
@@ -84,3 +87,44 @@ def test_a_parameter_that_leads_to_a_loss_is_run_back() -> None:
     ):
         found = needs_of(net_of(text.format(force=force, down=frozen)))
         assert found == [Need(run, ()), Need(run, (run,))]
+
+
+def learned_label(down: str = "", mult: int = 1, force: str = "") -> str:
+    """A net whose labels are what a layer made."""
+    return f"""{force}
+    layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ dim: 2 dim: 3 }} }} }}
+    layer {{ name: "a" type: "InnerProduct" bottom: "x" top: "a" inner_product_param {{ num_output: 4 }} }}
+    layer {{ name: "b" type: "InnerProduct" bottom: "x" top: "b" inner_product_param {{ num_output: 4 }}
+            param {{ lr_mult: {mult} }} param {{ lr_mult: {mult} }} }}
+    layer {{ name: "loss" type: "SigmoidCrossEntropyLoss" bottom: "a" bottom: "b" top: "loss" {down} }}
+    """
+
+
+def test_a_label_that_is_learned_is_refused() -> None:
+    with pytest.raises(LayerError) as caught:
+        require_gradients(net_of(learned_label()))
+
+    assert str(caught.value).endswith(
+        ":6:70: layer 'loss' (SigmoidCrossEntropyLoss): cannot backpropagate to bottom 1, 'b', which "
+        "comes from layers that learn: give propagate_down, false for it, or those layers lr_mult: 0"
+    )
+
+
+def test_a_label_that_propagate_down_asks_a_gradient_for_is_refused() -> None:
+    text = learned_label(mult=0, down="propagate_down: true propagate_down: true")
+
+    with pytest.raises(LayerError, match=r"to bottom 1, 'b', where propagate_down is true$"):
+        require_gradients(net_of(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        learned_label(mult=0),
+        learned_label(down="propagate_down: true propagate_down: false"),
+        learned_label(down="loss_weight: 0"),
+        learned_label(force="force_backward: true"),
+    ],
+)
+def test_labels_that_need_no_gradient_are_taken(text: str) -> None:
+    require_gradients(net_of(text))

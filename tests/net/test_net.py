@@ -112,6 +112,15 @@ def test_propagate_down_false_cuts_the_gradient() -> None:
     assert conv.grad is not None
 
 
+def test_force_backward_overrules_propagate_down() -> None:
+    text = BRANCHES.replace('top: "ip" loss_weight: 0.5', 'top: "ip" propagate_down: false')
+    net = net_of("force_backward: true " + text.replace("loss_weight: 2", ""))
+
+    net(data=torch.randn(2, 3, 5, 7))["ip"].sum().backward()
+
+    assert net.learnable[0].param.grad is not None
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_run_with_channels_last_and_weights_stay_contiguous(channels: int) -> None:
     net = net_of(BRANCHES.replace("dim: 2 dim: 3", f"dim: 2 dim: {channels}"))

@@ -167,6 +167,15 @@ def test_a_label_of_no_class_is_an_exception() -> None:
         net.run()
 
 
+def test_only_backward_refuses_a_label_that_is_to_get_a_gradient() -> None:
+    down = 'bottom: "label" propagate_down: true propagate_down: true'
+    net = build_stepwise(graph_of(TEXT.format(force="").replace('bottom: "label"', down)))
+    net.run()
+
+    with pytest.raises(LayerError, match="cannot backpropagate to bottom 1, 'label'"):
+        net.run_back()
+
+
 def test_a_blob_shared_in_two_shapes_gets_the_gradients_of_both_layers() -> None:
     share = 'param { name: "w" share_mode: PERMISSIVE }'
     filler = 'bias_term: false weight_filler { type: "constant" value: 0.5 }'

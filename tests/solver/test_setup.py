@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from caffepy.errors import SnapshotError
+from caffepy.errors import LayerError, SnapshotError
 from caffepy.graph.solver_nets import read_solver
 from caffepy.proto import SolverParameter
 from caffepy.solver.setup import check_format, complete, sow, weight_files
@@ -66,6 +66,16 @@ def test_names_that_hdf5_cannot_have_are_refused_before_training() -> None:
     Path("net.prototxt").write_text(Path("net.prototxt").read_text().replace('"drop"', '"ip/0"'))
 
     with pytest.raises(SnapshotError, match=r"layer 'ip/0': its name cannot be written"):
+        Solver(path)
+
+
+def test_a_label_that_is_to_get_a_gradient_is_refused_before_training() -> None:
+    path = write_training()
+    down = 'bottom: "label" propagate_down: true propagate_down: true top: "loss"'
+    text = Path("net.prototxt").read_text().replace('bottom: "label" top: "loss"', down)
+    Path("net.prototxt").write_text(text)
+
+    with pytest.raises(LayerError, match="cannot backpropagate to bottom 1, 'label'"):
         Solver(path)
 
 

@@ -1,5 +1,6 @@
 """The base of every layer, and the registry from Caffe's type names to layers."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar, cast
@@ -14,6 +15,8 @@ from caffepy.graph.kinds import KINDS, Kind
 from caffepy.proto import FillerParameter, LayerParameter
 
 Shape = tuple[int, ...]
+
+LARGEST = 2**31 - 1  # numbers of a blob, which Caffe counts in an int
 
 
 class Layer(nn.Module):
@@ -129,6 +132,16 @@ class SourceLayer(Layer):
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:
         """The shapes of the tops of the first batch, without moving `position`."""
         raise NotImplementedError
+
+
+def check_count(layer: Layer, what: str, shape: Shape, field: str = "top") -> None:
+    """Raise LayerError where a blob of this shape would have more numbers than Caffe's blobs have."""
+    count = math.prod(shape)
+    if count > LARGEST:
+        sizes = " ".join(map(str, shape))
+        raise layer.error(
+            f"{what} is {sizes}, which are {count} numbers; a blob has {LARGEST} at most", field
+        )
 
 
 def as_tuple(tops: Tensor | tuple[Tensor, ...] | None) -> tuple[Tensor, ...]:

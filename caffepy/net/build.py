@@ -14,6 +14,7 @@ from caffepy.layers.layer import (
     SourceLayer,
     build,
     build_source,
+    check_count,
     layer_class,
 )
 from caffepy.net.net import Net, Step
@@ -83,7 +84,10 @@ def _layer(node: Node, bottoms: list[Shape], source: Source) -> tuple[Layer, lis
     if node.param.blobs:
         _take_blobs(layer, node.param)
     layer.train(source.training).to(source.device)
-    return layer, layer.top_shapes(*bottoms)
+    shapes = layer.top_shapes(*bottoms)
+    for name, shape in zip(node.param.top, shapes, strict=False):
+        check_count(layer, f"top {name!r}", shape)
+    return layer, shapes
 
 
 @torch.no_grad()

@@ -40,6 +40,16 @@ def test_an_error_of_a_layer_names_the_place_of_the_field() -> None:
         net_of(text(filler="xaver"))
 
 
+def test_a_top_of_too_many_numbers_is_refused_by_name() -> None:
+    shape = "shape { dim: 65536 dim: 128 dim: 256 }"
+
+    with pytest.raises(
+        LayerError,
+        match=r"layer 'data' \(Input\): top 'x' is 65536 128 256, which are 2147483648 numbers; ",
+    ):
+        net_of(f'layer {{ name: "data" type: "Input" top: "x" input_param {{ {shape} }} }}')
+
+
 def test_a_kernel_that_does_not_fit_is_refused_by_name() -> None:
     with pytest.raises(LayerError, match=r"^net\.prototxt:8:\d+: layer 'conv'.*\(6, 6\).*\(4, 5\)"):
         net_of(text(kernel=6))

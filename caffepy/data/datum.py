@@ -85,7 +85,7 @@ def raw_images(datums: Sequence[Datum]) -> NDArray[np.uint8] | None:
     """The images of raw records of one size, (N, C, H, W), at once; None where there are others."""
     kinds = {(d.channels, d.height, d.width, len(d.data), d.encoded) for d in datums}
     (*shape, size, encoded), *others = kinds
-    if others or encoded or not size or size != math.prod(shape):
+    if others or encoded or min(shape) < 1 or size != math.prod(shape):
         return None
     data = [datum.data for datum in datums]
     return np.frombuffer(bytearray().join(data), np.uint8).reshape(len(data), *shape)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -39,7 +40,7 @@ def cut_squares(
     done.
     """
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, initializer=_leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(processes, context, initializer=_leave_talk_to_the_parent)
     failures = []
     try:
         results = pool.map(partial(cut_square, side=side, library=library), tasks, chunksize=CHUNK)
@@ -83,5 +84,7 @@ def pil_square(path: Path, side: int) -> bytes:
 LIBRARIES = {"opencv": opencv_square, "pil": pil_square}
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _leave_talk_to_the_parent() -> None:
+    """Of interrupts too. Pillow's warnings name no file, of an image that is read all the same."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.filterwarnings("ignore", module="PIL")

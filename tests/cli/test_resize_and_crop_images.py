@@ -55,6 +55,15 @@ def test_images_that_cannot_be_read_are_named(capsys: pytest.CaptureFixture[str]
     assert "1 of 3 images are left out:\n'in/notes.txt': not an image" in capsys.readouterr().err
 
 
+def test_what_pillow_warns_of_is_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"  # a count of five entries, of which none follows
+    Image.new("RGB", (6, 9)).save("in/c.jpg", exif=exif)
+
+    assert main(["resize_and_crop_images", *FOLDERS, *SMALL]) == 0
+
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [

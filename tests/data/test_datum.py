@@ -104,6 +104,10 @@ def test_other_records_are_read_singly(other: Datum) -> None:
     assert raw_images([other, to_datum(ramp(2, 3), 0)]) is None
 
 
+def test_records_of_negative_sizes_are_read_singly() -> None:
+    assert raw_images([Datum(channels=-1, height=-2, width=3, data=b"123456")]) is None
+
+
 @pytest.mark.parametrize(
     "datum",
     [

@@ -133,3 +133,10 @@ def test_errors_name_the_layer_and_the_field(options: str, field: str, text: str
         make_dummy(options)
 
     assert caught.value.field == f"dummy_data_param.{field}"
+
+
+def test_a_top_has_no_more_numbers_than_an_int_counts() -> None:
+    text = r"blob size exceeds INT_MAX: shape \(65536, 32768\) has 2147483648 numbers, "
+
+    with pytest.raises(LayerError, match=text):
+        make_dummy("shape { dim: 65536 dim: 32768 }")

@@ -96,13 +96,13 @@ class StepwiseNet(Net):
             LayerError: something that is learned can only be reached by a gradient that there is not.
         """
         self._flush()
-        require_gradients(self)
+        stages = self._stages_back
         first = len(self.layers) - 1 if start is None else start
         for index in range(first, end - 1, -1):
             for hook in self.hooks.before_backward:
                 hook(index)
-            if self._stages[index].need.layer:
-                self._stages[index].backward()
+            if stages[index].need.layer:
+                stages[index].backward()
             for hook in self.hooks.after_backward:
                 hook(index)
 
@@ -169,6 +169,12 @@ class StepwiseNet(Net):
                 zip(self.plan(), needs_of(self), strict=True)
             )
         ]
+
+    @cached_property
+    def _stages_back(self) -> list[Stage]:
+        """The same, of a net that can be run backwards."""
+        require_gradients(self)
+        return self._stages
 
     @cached_property
     def _weighted(self) -> dict[int, list[tuple[Blob, float]]]:

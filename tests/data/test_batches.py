@@ -2,6 +2,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +202,8 @@ def test_threads_end_with_the_object(tmp_path: Path) -> None:
     batches.read()
     begun = set(threading.enumerate()) - before
     assert {thread.name.partition("_")[0] for thread in begun} == {"reader", "decoder"}
+    while any(thread.ident is None for thread in begun):  # which is just being started
+        time.sleep(0.01)
 
     del batches
 

@@ -64,7 +64,9 @@ def test_the_axis_counts_from_the_end_of_whatever_comes() -> None:
     layer = make_layer(PROTOTXT % "axis: -1", (2, 3, 4))
 
     assert layer.top_shapes((5, 6)) == [(5,)]
-    with pytest.raises(LayerError, match=r"reduction_param.axis is -1, but the bottom \(\)"):
+    with pytest.raises(
+        LayerError, match=r"reduction_param.axis is -1, but the bottom is a single number"
+    ):
         layer.top_shapes(())
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class CaffeError(RuntimeError):
@@ -63,3 +64,9 @@ def near(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
     found = [each for lowered in close for each in names[lowered]][:3]
     return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
+def near_file(path: Path) -> str:
+    """The same of a file or folder that is missing: what lies beside it under names like its own."""
+    folder = path.parent
+    return near(path.name, (other.name for other in folder.iterdir())) if folder.is_dir() else ""

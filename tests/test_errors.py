@@ -1,9 +1,11 @@
 """The exceptions, and the hint of near names."""
 
+from pathlib import Path
+
 import pytest
 
 from caffepy import errors
-from caffepy.errors import CaffeError, LayerError, near
+from caffepy.errors import CaffeError, LayerError, near, near_file
 
 KINDS = [
     "ParseError",
@@ -42,3 +44,10 @@ def test_near(name: str, expected: str) -> None:
 def test_near_whatever_the_case() -> None:
     assert near("relu", iter(["ReLU", "SGD"])) == "; did you mean 'ReLU'?"
     assert near("Pool", ["pool", "POOL"]) == "; did you mean 'pool' or 'POOL'?"
+
+
+def test_near_file(tmp_path: Path) -> None:
+    (tmp_path / "solver.prototxt").touch()
+
+    assert near_file(tmp_path / "sover.prototxt") == "; did you mean 'solver.prototxt'?"
+    assert near_file(tmp_path / "missing" / "sover.prototxt") == ""

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from caffepy.errors import DataError, near
+from caffepy.errors import DataError, near_file
 from caffepy.proto import DataParameter
 
 LARGE = 1 << 15  # bytes of a record, from which on copying it takes longer than not copying it
@@ -32,20 +32,15 @@ class Record(NamedTuple):
 def find_backend(path: str | PathLike[str]) -> DataParameter.DB:
     """Which kind of database a folder holds; DataError where it holds none."""
     folder = Path(path)
+    if not folder.exists():
+        raise DataError(f"{path}: no such database{near_file(folder)}")
     if not folder.is_dir():
-        what = "is a file; give the database's folder" if folder.exists() else _missing(folder)
-        raise DataError(f"{path}: {what}")
+        raise DataError(f"{path}: is a file; give the database's folder")
     if (folder / "data.mdb").exists():
         return DataParameter.LMDB
     if (folder / "CURRENT").exists():
         return DataParameter.LEVELDB
     raise DataError(f"{path}: not a database: neither data.mdb (LMDB) nor CURRENT (LevelDB) in it")
-
-
-def _missing(folder: Path) -> str:
-    """What to say of a folder that is not there, with names like its own beside it."""
-    others = folder.parent.iterdir() if folder.parent.is_dir() else ()
-    return f"no such database{near(folder.name, (other.name for other in others))}"
 
 
 @contextlib.contextmanager

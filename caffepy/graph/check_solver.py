@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from caffepy.errors import near
+from caffepy.errors import near, near_file
 from caffepy.graph.check_schedule import Complaint, check_schedule, idle_fields
 from caffepy.graph.fields import set_fields
 from caffepy.graph.problem import Problem
@@ -202,6 +202,6 @@ def _check_paths(param: SolverParameter, position: Position, path: Path) -> Iter
         text = f"{field} file {name!r} is not there, counted from the current folder, {Path.cwd()}"
         if (path.parent / name).exists():
             text += f"; it is beside the solver: run from {path.parent.resolve()}"
-        elif Path(name).parent.is_dir():
-            text += near(Path(name).name, (other.name for other in Path(name).parent.iterdir()))
+        else:
+            text += near_file(Path(name))
         yield Problem("error", str(position.at(field, index)), text)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffepy.layers.layer import Shape, Source, SourceLayer, check_count, register
+from caffepy.layers.layer import Shape, Source, SourceLayer, register
 from caffepy.proto import FillerParameter, LayerParameter
 
 T = TypeVar("T")
@@ -31,8 +31,6 @@ class DummyData(SourceLayer):
         super().__init__(param, source)
         dummy = param.dummy_data_param
         self.shapes = self._read_shapes()
-        for name, shape in zip(param.top, self.shapes, strict=True):
-            check_count(self, f"top {name!r}", shape, "dummy_data_param")
         fillers = dummy.data_filler or [FillerParameter()]
         self.fillers = self._one_a_top(fillers, "data_filler")
         self._position = source.position

@@ -84,8 +84,8 @@ class InfogainLoss(Layer):
         found = labels_of(scores, labels, self.axis, self.ignore)
         dtype = torch.promote_types(scores.dtype, torch.float32)
         given = matrix[0].detach() if self.matrix is None else self.matrix
-        matrix_of_costs = given.to(dtype).reshape(classes, classes)
-        rows = F.embedding(found.target.squeeze(self.axis), matrix_of_costs)
+        table = given.to(dtype).reshape(classes, classes)
+        rows = F.embedding(found.target.squeeze(self.axis), table)
         logarithms = F.log_softmax(scores, self.axis, dtype=dtype)
         counted = cast("Tensor", _Counted.apply(logarithms))
         costs = counted.mul_(rows.movedim(-1, self.axis)).sum(self.axis, keepdim=True).neg()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from caffepy.data.ahead import WORKERS
 from caffepy.errors import LayerError, near
-from caffepy.fillers import check_size, fill
+from caffepy.fillers import fill
 from caffepy.graph.kinds import KINDS, Kind
 from caffepy.proto import FillerParameter, LayerParameter
 
@@ -129,14 +129,6 @@ class SourceLayer(Layer):
     def top_shapes(self, *_bottoms: Shape) -> list[Shape]:
         """The shapes of the tops of the first batch, without moving `position`."""
         raise NotImplementedError
-
-
-def check_count(layer: Layer, what: str, shape: Shape, field: str = "top") -> None:
-    """Raise LayerError, naming the layer, for a shape with more numbers than a blob may have."""
-    try:
-        check_size(shape)
-    except LayerError as error:
-        raise layer.error(f"{what}: {error}", field) from error
 
 
 def as_tuple(tops: Tensor | tuple[Tensor, ...] | None) -> tuple[Tensor, ...]:

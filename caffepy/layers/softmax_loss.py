@@ -59,14 +59,15 @@ class _Loss(torch.autograd.Function):
     ) -> Tensor:
         dtype = torch.promote_types(scores.dtype, torch.float32)
         probabilities = softmax(scores, axis, dtype)
-        true = probabilities.gather(axis, labels.target)
-        gains = true.clamp_(min=SMALLEST_PROBABILITY).log_()
         if smoothing:
             logarithms = scores.log_softmax(axis, dtype=dtype)
             gains = logarithms.gather(axis, labels.target).mul_(1 - smoothing)
             gains.add_(logarithms.mean(axis, keepdim=True), alpha=smoothing)
             gains.clamp_(min=-LARGEST_LOSS)
             probabilities -= smoothing / scores.shape[axis]
+        else:
+            gains = probabilities.gather(axis, labels.target)
+            gains.clamp_(min=SMALLEST_PROBABILITY).log_()
         if weight is not None:
             gains.mul_(weight)
         if labels.ignored is not None:

@@ -6,6 +6,7 @@ import torch
 
 from caffepy.data.ahead import WORKERS
 from caffepy.errors import DataError, LayerError
+from caffepy.fillers import check_size
 from caffepy.graph.graph import Graph, Node
 from caffepy.layers.layer import (
     Layer,
@@ -14,7 +15,6 @@ from caffepy.layers.layer import (
     SourceLayer,
     build,
     build_source,
-    check_count,
     layer_class,
 )
 from caffepy.net.net import Net, Step
@@ -86,7 +86,10 @@ def _layer(node: Node, bottoms: list[Shape], source: Source) -> tuple[Layer, lis
     layer.train(source.training).to(source.device)
     shapes = layer.top_shapes(*bottoms)
     for name, shape in zip(node.param.top, shapes, strict=True):
-        check_count(layer, f"top {name!r}", shape)
+        try:
+            check_size(shape)
+        except LayerError as error:
+            raise layer.error(f"top {name!r}: {error}", "top") from error
     return layer, shapes
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, EncodeError, Message
 
-from caffepy.errors import ParseError, SnapshotError, near
+from caffepy.errors import ParseError, SnapshotError, near_file
 from caffepy.proto.position import Position
 from caffepy.proto.text import parse_text as parse_text
 
@@ -172,10 +172,7 @@ def is_hdf5(path: str | Path) -> bool:
 
 def unreadable(path: str | Path, error: OSError) -> str:
     """What to say of a file that cannot be opened, with names like its own where it is missing."""
-    file = Path(path)
-    hint = ""
-    if isinstance(error, FileNotFoundError) and file.parent.is_dir():
-        hint = near(file.name, (other.name for other in file.parent.iterdir()))
+    hint = near_file(Path(path)) if isinstance(error, FileNotFoundError) else ""
     return f"cannot read {path}: {error.strerror}{hint}"
 
 

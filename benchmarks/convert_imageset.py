@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Photographs into an LMDB, against a plain loop of Pillow and lmdb calls.
+"""Image files into an LMDB, against a plain loop of Pillow and lmdb calls.
 
-usage: convert_imageset.py FOLDER [--turns 5] [--images 500]
+usage: convert_imageset.py FOLDER [--turns 5] [--images N]
 
-FOLDER holds photographs, in any number of folders within; they are taken again and again until
-there are --images. Two jobs: raw pixels resized to 256x256, and the files as they are, which are
+FOLDER holds images, in any number of folders within. All of them are taken, and few ones again and
+again until there are 1,000, or as many as --images says. Two jobs: raw pixels resized to 256x256, and the files as they are, which are
 decoded all the same, to know that they can be. caffepy runs them on all cores, and again on one.
 The plain loop decodes, resizes by Pillow's BILINEAR, makes a Datum and puts it, 1000 a transaction.
 Each turn is a process of its own, begun when all is imported; they take turns. Prints the median
@@ -33,6 +33,7 @@ from caffepy.proto import Datum
 
 SIZE = 256
 COMMIT = 1000
+LEAST = 1000
 JOBS = ("raw", "encoded")
 RUNS = {"caffepy, all cores": os.cpu_count() or 1, "caffepy, one core": 1, "plain loop": 0}
 
@@ -67,9 +68,16 @@ def plain(paths: list[str], target: str, job: str) -> None:
     environment.close()
 
 
+def image_files(folder: str) -> list[str]:
+    """The images in a folder, and in those within."""
+    suffixes = Image.registered_extensions()
+    found = Path(folder).rglob("*")
+    return sorted(str(path) for path in found if path.suffix.lower() in suffixes)
+
+
 def once(folder: str, count: int, job: str, cores: int) -> None:
     """Do a job in this process, and print how many images a second that was."""
-    found = sorted(str(path) for path in Path(folder).rglob("*") if path.is_file())
+    found = image_files(folder)
     paths = [found[number % len(found)] for number in range(count)]
     if cores:
         os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:cores])
@@ -90,9 +98,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--images", type=int)
     parser.add_argument("--once", nargs=2, metavar=("JOB", "CORES"), help=argparse.SUPPRESS)
     args = parser.parse_args()
+    args.images = args.images or max(len(image_files(args.folder)), LEAST)
     if args.once:
         once(args.folder, args.images, args.once[0], int(args.once[1]))
         return

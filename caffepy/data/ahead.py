@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from caffepy.errors import DataError
@@ -12,19 +12,18 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST = 16  # more threads than that wait for Python's lock, and batches fill the memory
-WORKERS = min(os.cpu_count() or 1, MOST)  # threads: Pillow and numpy compute without that lock
+WORKERS = min(os.cpu_count() or 1, MOST)  # Pillow and numpy compute without that lock
 
 
 def begin_ahead(
-    work: Callable[[T], R], items: Iterable[T], depth: int
+    pool: Executor, work: Callable[[T], R], items: Iterable[T], depth: int
 ) -> Generator[tuple[T, Future[R]], None, None]:
     """Every item in order, with its result in the making.
 
-    `depth` items a core are begun ahead of the one that is asked for, so that no more of `items`
-    than that is in memory. What is not begun when the generator is closed never is.
+    `depth` items for each of WORKERS are begun ahead of the one that is asked for, so that no more
+    of `items` than that is in memory. What is not begun when the generator is closed never is.
     """
     begun: deque[tuple[T, Future[R]]] = deque()
-    pool = ThreadPoolExecutor(WORKERS, "ahead")
     try:
         for item in items:
             begun.append((item, pool.submit(work, item)))
@@ -33,7 +32,8 @@ def begin_ahead(
         while begun:
             yield begun.popleft()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for _, made in begun:
+            made.cancel()
 
 
 class Ahead(Generic[T]):

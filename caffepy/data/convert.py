@@ -4,26 +4,31 @@ import hashlib
 import logging
 import os
 import random
-from collections.abc import Callable, Collection, Generator, Sequence
-from concurrent.futures import Future
-from contextlib import closing
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
 
-from caffepy.data.ahead import begin_ahead
+from caffepy.data.ahead import WORKERS, begin_ahead
 from caffepy.data.database import Writer, create_database, open_database
 from caffepy.data.datum import decode, parse_datum
 from caffepy.data.image_list import Entry
 from caffepy.data.image_record import Form, Made, check_form, make
+from caffepy.data.images import file_size
+from caffepy.data.processes import worker_processes
 from caffepy.data.unfinished import Facts, keys_in, unfinished
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
 
 logger = logging.getLogger(__name__)
 
-AHEAD = 4  # images in memory for each core
+AHEAD = 2  # packs in memory for each core
+PACK = 64  # images that a thread or process is handed at once, and
+PACK_BYTES = 1 << 18  # how large their files may be before no other is added
+WORTH = 2000  # images that pay for the start of processes, a quarter of a second
 PROGRESS = 1000
 SHOWN = 20
 AS_IT_IS = Form()
@@ -90,16 +95,6 @@ class Summary:
             self.reasons.append(reason)
 
 
-class Task(NamedTuple):
-    """One image to store, from 1 on, and the record being made; place begins messages about it."""
-
-    number: int
-    key: bytes
-    entry: Entry
-    place: str
-    made: Future[Made]
-
-
 def silent(_done: int, _total: int) -> None:
     """Tells nobody how far the work is."""
 
@@ -125,24 +120,43 @@ def convert(
     Source: caffe/tools/convert_imageset.cpp
     """
     check_form(options.form)
-    keyed = keys(images.entries, options.seed)
-    with unfinished(target, facts(images, keyed, options), resume=resume) as folder:
+    with ExitStack() as stack:
+        pool = stack.enter_context(workers(len(images.entries), options.form))
+        keyed = keys(images.entries, options.seed)
+        begun = unfinished(target, facts(images, keyed, options), resume=resume)
+        folder = stack.enter_context(begun)
         there = keys_in(folder)
         summary = Summary(stored=len(there), first=first_stored(folder, there, options))
-        with create_database(target, options.backend, folder) as writer:
-            for key, _ in keyed:
-                writer.check(key)
-            logger.info("A total of %d images.", len(keyed))
-            todo = [item for item in keyed if item[0] not in there]
-            with closing(tasks(images, todo, options.form)) as begun:
-                for task in begun:
-                    store(task, writer, options, summary)
-                    progress(len(there) + task.number, len(keyed))
-            if not summary.stored:
-                raise DataError(nothing_stored(images, summary))
+        writer = stack.enter_context(create_database(target, options.backend, folder))
+        for key, _ in keyed:
+            writer.check(key)
+        logger.info("A total of %d images.", len(keyed))
+        todo = [item for item in keyed if item[0] not in there]
+        made = stack.enter_context(closing(records(pool, images, todo, options.form)))
+        for done, (key, entry, record) in enumerate(made, len(there) + 1):
+            if isinstance(record, str):
+                summary.skip(f"{images.place(entry)}{record}")
+            else:
+                check_sizes(entry, record, images, options, summary)
+                store(key, record, writer, summary)
+            progress(done, len(keyed))
+        if not summary.stored:
+            raise DataError(nothing_stored(images, summary))
     if summary.stored % PROGRESS:
         logger.info("Processed %d files.", summary.stored)
     return summary
+
+
+def workers(count: int, form: Form) -> AbstractContextManager[Executor]:
+    """What makes the records of so many images.
+
+    Python's lock is held for most of what reading a small file takes: files that are only looked
+    at are for processes. Computing new pixels leaves the lock, and to share them between processes
+    would copy them.
+    """
+    if form.own_pixels and count >= WORTH:
+        return worker_processes(WORKERS)
+    return ThreadPoolExecutor(WORKERS, "ahead")
 
 
 def keys(entries: Sequence[Entry], seed: int | None) -> list[Keyed]:
@@ -182,35 +196,59 @@ def first_stored(folder: Path, there: Collection[bytes], options: Options) -> Fi
     return os.fsdecode(record.key).partition("_")[2], (height, width, channels)
 
 
-def tasks(images: Images, todo: Sequence[Keyed], form: Form) -> Generator[Task, None, None]:
-    """The images in order, with their records in the making."""
+def records(
+    pool: Executor, images: Images, todo: Sequence[Keyed], form: Form
+) -> Generator[tuple[bytes, Entry, Made | str], None, None]:
+    """The images in order, with their keys and records, or why there is none; made ahead."""
+    work = partial(make_pack, root=images.root, form=form)
+    with closing(begin_ahead(pool, work, packs(images.root, todo), AHEAD)) as begun:
+        for pack, made in begun:
+            for (key, entry), record in zip(pack, made.result(), strict=True):
+                yield key, entry, record
 
-    def work(item: Keyed) -> Made:
-        _, entry = item
-        return make(images.root + entry.name, entry.label, form)
 
-    with closing(begin_ahead(work, todo, AHEAD)) as begun:
-        for number, ((key, entry), made) in enumerate(begun, 1):
-            yield Task(number, key, entry, images.place(entry), made)
+def packs(root: str, todo: Sequence[Keyed]) -> Iterator[list[Keyed]]:
+    """The images in order, those of small files several at a time."""
+    pack: list[Keyed] = []
+    size = 0
+    for key, entry in todo:
+        pack.append((key, entry))
+        size += file_size(root + entry.name)
+        if len(pack) == PACK or size >= PACK_BYTES:
+            yield pack
+            pack, size = [], 0
+    if pack:
+        yield pack
 
 
-def store(task: Task, writer: Writer, options: Options, summary: Summary) -> None:
-    """Put one record into the database, or into the summary why it could not be made."""
-    name = task.entry.name
-    try:
-        made = task.made.result()
-    except DataError as error:
-        summary.skip(f"{task.place}{error}")
-        return
+def make_pack(pack: Sequence[Keyed], root: str, form: Form) -> list[Made | str]:
+    """The records of some images; of those that cannot be read, why."""
+    made: list[Made | str] = []
+    for _, entry in pack:
+        try:
+            made.append(make(root + entry.name, entry.label, form))
+        except DataError as error:
+            made.append(str(error))
+    return made
+
+
+def check_sizes(
+    entry: Entry, made: Made, images: Images, options: Options, summary: Summary
+) -> None:
+    """Note the first image's shape; raise DataError for another one, where that is asked for."""
     if summary.first is None:
-        summary.first = name, made.shape
+        summary.first = entry.name, made.shape
     first, shape = summary.first
     if options.check_size and made.shape != shape:
         raise DataError(
-            f"check_size: {task.place}{name!r} is {sized(made.shape)}, "
+            f"check_size: {images.place(entry)}{entry.name!r} is {sized(made.shape)}, "
             f"but the first image, {first!r}, is {sized(shape)}"
         )
-    writer.put(task.key, made.value)
+
+
+def store(key: bytes, made: Made, writer: Writer, summary: Summary) -> None:
+    """Put one record into the database."""
+    writer.put(key, made.value)
     summary.stored += 1
     if summary.stored % PROGRESS == 0:
         logger.info("Processed %d files.", summary.stored)

@@ -1,10 +1,10 @@
 """One image file becomes one record of a database."""
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePath
 from typing import NamedTuple
 
 from caffepy.data.datum import encoded_datum, to_datum
@@ -80,7 +80,7 @@ def make(path: str, label: int, form: Form) -> Made:
     Source: ReadImageToDatum in caffe/src/caffe/util/io.cpp
     """
     data, where = read_file(path), repr(path)
-    own_type = PurePath(path).suffix.removeprefix(".").lower()
+    own_type = os.path.splitext(path)[1].removeprefix(".").lower()  # noqa: PTH122 - tenfold the speed
     wanted = own_type if not form.encode else form.encode.lower()
     if form.encode is not None and form.own_pixels and same_type(wanted, own_type):
         shape = decodable_shape(data, not form.gray, where)

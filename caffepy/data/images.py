@@ -1,17 +1,18 @@
 """Image files to pixels and back, as OpenCV reads them for Caffe: rows of blue, green, red."""
 
+import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from os import PathLike
-from pathlib import Path
 from struct import error as StructError
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from caffepy.data.resize import WORD, resize
 from caffepy.data.resize import Pixels as Pixels
+from caffepy.data.resize import resize, resize_words
 from caffepy.errors import DataError
 
 FORMATS = ("BMP", "DIB", "JPEG", "JPEG2000", "PNG", "PPM", "SUN", "TIFF", "WEBP")
@@ -29,6 +30,8 @@ UPRIGHT = {  # how a camera held the picture, by the number EXIF gives it
     7: _Turn.TRANSVERSE,
     8: _Turn.ROTATE_90,
 }
+SIDEWAYS = (_Turn.TRANSPOSE, _Turn.ROTATE_270, _Turn.TRANSVERSE, _Turn.ROTATE_90)
+SMALLEST = 1, 1
 
 ENCODERS: dict[str, tuple[str, dict[str, int]]] = {  # OpenCV's settings
     "bmp": ("BMP", {}),
@@ -44,11 +47,20 @@ ENCODERS: dict[str, tuple[str, dict[str, int]]] = {  # OpenCV's settings
 def read_file(path: str | PathLike[str]) -> bytes:
     """The bytes of a file; DataError where there is none, or it cannot be read."""
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a third of the time for a small one
+            return file.read()
     except OSError as error:
         raise DataError(f"{str(path)!r}: {error.strerror}") from error
     except ValueError as error:  # a zero byte in the name
         raise DataError(f"{str(path)!r}: {error}") from error
+
+
+def file_size(path: str | PathLike[str]) -> int:
+    """The bytes that a file has; 0 where there is none."""
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - as in read_file
+    except (OSError, ValueError):
+        return 0
 
 
 def decode_image(
@@ -79,11 +91,11 @@ def decode_resized(
 
     def resized(image: Image.Image) -> Pixels:
         new = size(image.height, image.width)
-        if image.mode != "RGB":
+        if image.mode != "RGB" or image.height * image.width < math.prod(new):
             return resize(_array(image), *new)
         # Pillow has 4 bytes for the 3 channels: as they are, pixels are moved as one.
-        words = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint8)
-        return resize(words.reshape(image.height, image.width, WORD), *new)[..., 2::-1]
+        words = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint32)
+        return resize_words(words.reshape(image.height, image.width), *new)
 
     return _decode(source, color, where, resized)
 
@@ -109,11 +121,13 @@ def decodable_shape(data: bytes, color: bool, where: object = "image") -> tuple[
     DataError, naming `where`, for a damaged or unknown file.
     """
     with _opened(data, where) as image:
-        if not color:
-            image.draft("L", None)
+        height, width = image.height, image.width
+        image.draft(None, SMALLEST)  # all of a JPEG is read and checked, few of its pixels computed
         image.load()
-        upright = _upright(_eight_bits(image))
-        return upright.height, upright.width, 3 if color else 1
+        _check_bits(image)
+        if _turn(image) in SIDEWAYS:
+            height, width = width, height
+        return height, width, 3 if color else 1
 
 
 def file_shape(data: bytes, where: object = "image") -> tuple[str, tuple[int, int, int]]:
@@ -169,24 +183,39 @@ def _pixels(
     return laid(image if image.mode == mode else image.convert(mode))
 
 
+def _check_bits(image: Image.Image) -> bool:
+    """Whether there are 16 bits a channel, to be cut to 8; ValueError for more."""
+    sixteen = image.mode.startswith("I;16") or (
+        image.mode == "I" and image.format in ("PNG", "PPM")
+    )
+    if image.mode in ("I", "F") and not sixteen:
+        raise ValueError("32 bits a channel; 8 and 16 are read")
+    return sixteen
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+    if _check_bits(image):
         cut = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         cut.info = image.info
         return cut
-    if image.mode in ("I", "F"):
-        raise ValueError("32 bits a channel; 8 and 16 are read")
     return image
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    turn = _turn(image)
+    return image if turn is None else image.transpose(turn)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What brings a picture upright, where it is not."""
+    if "exif" not in image.info:
+        return None
     exif = Image.Exif()
     try:
-        exif.load(image.info.get("exif", b""))
-        turn = UPRIGHT.get(exif.get(ORIENTATION, 1))
+        exif.load(image.info["exif"])
+        return UPRIGHT.get(exif.get(ORIENTATION, 1))
     except DAMAGED:
-        return image  # an EXIF block that says nothing does not spoil the picture
-    return image if turn is None else image.transpose(turn)
+        return None  # an EXIF block that says nothing does not spoil the picture
 
 
 def _grey(image: Image.Image, file_format: str | None) -> Image.Image:

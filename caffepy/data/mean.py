@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import islice
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from caffepy.data.ahead import begin_ahead
+from caffepy.data.ahead import WORKERS, begin_ahead
 from caffepy.data.database import Database
 from caffepy.data.datum import decode, parse_datum
 from caffepy.data.folder import Record
@@ -44,7 +45,8 @@ def compute_mean(database: Database, progress: Callable[[int, int], None]) -> ND
     logger.info("Starting iteration")
     done = 0
     work = partial(add_up, first=first, shape=total.shape)
-    with closing(begin_ahead(work, groups(database, count), AHEAD)) as begun:
+    pool = ThreadPoolExecutor(WORKERS)
+    with pool, closing(begin_ahead(pool, work, groups(database, count), AHEAD)) as begun:
         for records, made in begun:
             total += made.result()
             before, done = done, done + len(records)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +11,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import NDArray
 
-from caffepy.data.ahead import begin_ahead
+from caffepy.data.ahead import WORKERS, begin_ahead
 from caffepy.data.database import Database
 from caffepy.data.datum import decode, parse_datum
 from caffepy.data.folder import Record
@@ -64,7 +65,8 @@ def compute_pca(database: Database, progress: Callable[[int, int], None]) -> Pca
     count = len(database)
     total = Sums(0, np.zeros(3), np.zeros((3, 3)))
     records: Iterator[Record] = islice(database.records(), count)
-    with closing(begin_ahead(add_up, records, AHEAD)) as begun:
+    pool = ThreadPoolExecutor(WORKERS)
+    with pool, closing(begin_ahead(pool, add_up, records, AHEAD)) as begun:
         for done, (_, made) in enumerate(begun, 1):
             total.add(made.result())
             progress(done, count)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # (height, width, channels)
 
-WORD = 4  # channels of pixels that are moved as one
+COLOURS = 3
+WORD = 4  # bytes of a pixel that is moved as one
 SIZES = 64  # of images, of which the arithmetic of resizing is remembered
 
 
@@ -15,31 +16,66 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
     """Bilinear, without antialiasing, pixel centres aligned: (H, W, C) to (height, width, C).
 
     In OpenCV's fixed point: 11 bits of weight, rows shortened to 15 bits between the two passes.
+    The result lies in memory row by row, and each row channel by channel.
     """
     rows, columns, channels = pixels.shape
-    used, place, weight = _used(rows, height)
     flat = np.ascontiguousarray(pixels).reshape(rows, -1)
-    if len(used) < rows:
-        flat = flat[used]
-    lines = _shorten(flat, columns, width, channels).take(place, axis=0)
+    left, right, weight = _numbers(columns, width, channels)
+    brightness = _resize(flat, height, left, right, weight)
+    return brightness.reshape(height, channels, width).swapaxes(1, 2)
 
-    both = np.multiply(lines, weight, dtype=np.int32)
+
+def resize_words(words: NDArray[np.uint32], height: int, width: int) -> Pixels:
+    """`resize` of pixels (H, W), red in their first byte, to blue, green, red; for large images."""
+    left, right, weight = _neighbours(words.shape[1], width)
+    weights = np.repeat(weight, WORD).astype(np.int16)
+    resized = _resize(words, height, left, right, weights).view(np.uint32)
+    planes = np.empty((height, COLOURS, width), np.uint8)
+    for channel in range(COLOURS):
+        shifted = resized >> np.uint32(8 * (COLOURS - 1 - channel))
+        np.copyto(planes[:, channel], shifted, casting="unsafe")
+    return planes.swapaxes(1, 2)
+
+
+def _resize(
+    items: NDArray[np.uint8] | NDArray[np.uint32],
+    height: int,
+    left: NDArray[np.intp],
+    right: NDArray[np.intp],
+    weight: NDArray[np.int16],
+) -> Pixels:
+    """Rows of items of bytes, (H, n), to (height, bytes): of each, the two around it, mixed.
+
+    left, right: where in a row a new one's items come from; weight: its bytes' of the right one.
+    """
+    used, place, low = _used(len(items), height)
+    if len(used) < len(items):
+        items = items[used]
+    lines: NDArray[np.int16 | np.int32] = _shorten(items, left, right, weight)
+    if len(lines) < height:
+        lines = lines.astype(np.int32)  # less to convert than what is made of them
+
+    both = lines.take(place, axis=0).astype(np.int32, copy=False)
+    both *= low
     both >>= 16
     brightness = both[:height]
     brightness += both[height:]
     brightness += 2
     brightness >>= 2
-    return brightness.astype(np.uint8).reshape(height, width, channels)
+    return brightness.astype(np.uint8)
 
 
-def _shorten(lines: Pixels, columns: int, width: int, channels: int) -> NDArray[np.int16]:
-    """Rows of pixels, (n, columns * channels), to (n, width * channels): 128 times the brightness.
+def _shorten(
+    items: NDArray[np.uint8] | NDArray[np.uint32],
+    left: NDArray[np.intp],
+    right: NDArray[np.intp],
+    weight: NDArray[np.int16],
+) -> NDArray[np.int16]:
+    """Rows of items to the new length: 128 times the brightness of each byte.
 
     (near (2048 - w) + far w) >> 4 is computed in 16 bits, twice as fast as in 32, as
     near 128 + (far - near) (w >> 4) + ((far - near) (w & 15) >> 4).
     """
-    left, right, weight = _places(columns, width, channels)
-    items = lines.view(np.uint32) if channels == WORD else lines
     near = items.take(left, axis=1).view(np.uint8).astype(np.int16)
     step = items.take(right, axis=1).view(np.uint8).astype(np.int16)
     step -= near
@@ -52,17 +88,17 @@ def _shorten(lines: Pixels, columns: int, width: int, channels: int) -> NDArray[
 
 
 @lru_cache(SIZES)
-def _places(
+def _numbers(
     columns: int, width: int, channels: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int16]]:
-    """Of each number of a new row: the two old ones around it, and the second's weight.
+    """Of each number of a new row, channel by channel: the two old ones, and the second's weight.
 
-    A pixel of 4 channels is moved as one: of these the places count pixels.
+    In the old row they lie pixel by pixel.
     """
     left, right, weight = _neighbours(columns, width)
-    size = 1 if channels == WORD else channels
-    spread = [np.add.outer(at * size, np.arange(size)).ravel() for at in (left, right)]
-    return spread[0], spread[1], np.repeat(weight, channels).astype(np.int16)
+    first = np.arange(channels)[:, None]
+    numbers = [(at * channels + first).ravel() for at in (left, right)]
+    return numbers[0], numbers[1], np.tile(weight, channels).astype(np.int16)
 
 
 @lru_cache(SIZES)

@@ -1,10 +1,6 @@
 """Image files cut to squares: the shorter side at a size, the middle of the longer one."""
 
-import multiprocessing
-import signal
-import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +11,7 @@ from PIL import Image, ImageOps
 
 from caffepy.data.image_record import Form, shaped
 from caffepy.data.images import decode_image, encode_image, read_file
+from caffepy.data.processes import worker_processes
 from caffepy.errors import DataError
 
 CHUNK = 16  # images that a process is handed at once
@@ -39,17 +36,13 @@ def cut_squares(
     side: of the squares. library: LIBRARIES has them. progress is told how many of how many are
     done.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, initializer=_leave_talk_to_the_parent)
     failures = []
-    try:
+    with worker_processes(processes) as pool:
         results = pool.map(partial(cut_square, side=side, library=library), tasks, chunksize=CHUNK)
         for done, failure in enumerate(results, 1):
             if failure is not None:
                 failures.append(failure)
             progress(done, len(tasks))
-    finally:
-        pool.shutdown(cancel_futures=True)
     return failures
 
 
@@ -82,9 +75,3 @@ def pil_square(path: Path, side: int) -> bytes:
 
 
 LIBRARIES = {"opencv": opencv_square, "pil": pil_square}
-
-
-def _leave_talk_to_the_parent() -> None:
-    """Of interrupts too. Pillow's warnings name no file, of an image that is read all the same."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.filterwarnings("ignore", module="PIL")

@@ -242,8 +242,8 @@ def test_nothing_to_resume(capsys: pytest.CaptureFixture[str]) -> None:
     assert "db.unfinished: there is no unfinished database" in capsys.readouterr().err
 
 
-COMMAND = [sys.executable, "-m", "caffepy", "convert_imageset", "--resize-height=64"]
-COMMAND += ["--resize-width=64", "images/", "list.txt"]
+COMMAND = [sys.executable, "-m", "caffepy", "convert_imageset", "images/", "list.txt"]
+RESIZED = ["--resize-height=64", "--resize-width=64"]  # by threads; files as they are by processes
 
 
 def begun(*words: str) -> "subprocess.Popen[str]":
@@ -259,7 +259,9 @@ def begun(*words: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["lmdb", "leveldb"])
+@pytest.mark.parametrize(
+    ("backend", "form"), [("lmdb", RESIZED), ("lmdb", ["--encoded"]), ("leveldb", RESIZED)]
+)
 @pytest.mark.parametrize(
     ("how", "code", "said"),
     [
@@ -268,9 +270,9 @@ def begun(*words: str) -> "subprocess.Popen[str]":
     ],
 )
 def test_goes_on_after_the_last_image_stored(
-    how: signal.Signals, code: int, said: str, backend: str
+    how: signal.Signals, code: int, said: str, backend: str, form: list[str]
 ) -> None:
-    with begun("db", "--backend", backend) as program:
+    with begun("db", "--backend", backend, *form) as program:
         program.send_signal(how)
         _, err = program.communicate()
 
@@ -280,7 +282,7 @@ def test_goes_on_after_the_last_image_stored(
     done = len(open_database("db.unfinished/db"))
     assert 500 <= done < 8_000  # an LMDB has what was committed
     resumed = subprocess.run(
-        [*COMMAND, "db", "--backend", backend, "--resume"],
+        [*COMMAND, "db", "--backend", backend, *form, "--resume"],
         stderr=subprocess.PIPE,
         text=True,
         check=True,
@@ -304,7 +306,7 @@ def test_a_full_disk_leaves_nothing_that_looks_whole(backend: str) -> None:
     Path("list.txt").write_text("a.png 3\n" * 200)
 
     done = subprocess.run(
-        [*COMMAND, "db", "--backend", backend],
+        [*COMMAND, "db", "--backend", backend, *RESIZED],
         stderr=subprocess.PIPE,
         text=True,
         check=False,

@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -7,10 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caffepy.data.convert import Images, Options, convert
+from caffepy.data.convert import (
+    PACK,
+    PACK_BYTES,
+    WORTH,
+    Images,
+    Options,
+    convert,
+    packs,
+    workers,
+)
 from caffepy.data.database import open_database
 from caffepy.data.datum import decode, parse_datum
-from caffepy.data.image_list import read_list
+from caffepy.data.image_list import Entry, read_list
 from caffepy.data.image_record import Form
 from caffepy.data.images import Pixels, decode_image, encode_image
 from caffepy.data.lmdb import LMDB
@@ -72,6 +82,46 @@ def test_stores_pixels_and_labels_in_the_order_of_the_list(folder: Path) -> None
         np.testing.assert_array_equal(
             decode(datum), planes(np.broadcast_to(image, (*image.shape[:2], 3)))
         )
+
+
+def test_processes_and_threads_make_the_same_database(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["a.png 1", "broken.jpg 2", "d.JPG 3", "none.png 4"] * 70
+    listing = folder / "list.txt"
+    listing.write_text("\n".join(lines))
+    by_threads = convert(listed(folder), folder / "threads", RAW)
+    monkeypatch.setattr("caffepy.data.convert.WORTH", 1)
+    by_processes = convert(listed(folder), folder / "processes", RAW)
+
+    assert by_processes == by_threads
+    assert (by_threads.stored, by_threads.skipped) == (140, 140)
+    one, other = LMDB(folder / "threads"), LMDB(folder / "processes")
+    assert [(key, bytes(one.get(key))) for key in one.keys()] == [  # noqa: SIM118
+        (key, bytes(other.get(key)))
+        for key in other.keys()  # noqa: SIM118
+    ]
+
+
+def test_new_pixels_are_for_threads_and_files_as_they_are_for_processes() -> None:
+    with workers(WORTH, Form(size=(8, 8))) as resizing, workers(WORTH - 1, Form()) as few:
+        assert isinstance(resizing, ThreadPoolExecutor)
+        assert isinstance(few, ThreadPoolExecutor)
+    with workers(WORTH, Form(encode="")) as looking:
+        assert isinstance(looking, ProcessPoolExecutor)
+
+
+def test_small_files_are_taken_in_packs(tmp_path: Path) -> None:
+    sizes = {"small": 100, "large": PACK_BYTES}
+    for name, size in sizes.items():
+        (tmp_path / name).write_bytes(bytes(size))
+    names = ["small"] * (PACK + 1) + ["large", "large", "none", "small"]
+    todo = [(b"%d" % number, Entry(name, 0, number)) for number, name in enumerate(names)]
+
+    taken = list(packs(f"{tmp_path}/", todo))
+
+    assert [len(pack) for pack in taken] == [PACK, 2, 1, 2]
+    assert [item for pack in taken for item in pack] == todo
 
 
 def test_unreadable_images_and_blank_lines_leave_holes(folder: Path) -> None:

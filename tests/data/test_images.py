@@ -1,3 +1,4 @@
+import re
 import zlib
 from io import BytesIO
 from itertools import islice
@@ -16,6 +17,7 @@ from caffepy.data.images import (
     decode_resized,
     encode_image,
     file_shape,
+    file_size,
     read_file,
 )
 from caffepy.data.lmdb import LMDB
@@ -263,6 +265,30 @@ def test_what_cannot_be_decoded_has_no_shape(color: bool) -> None:
         decodable_shape(data[:-300], color, "here")
     with pytest.raises(DataError, match="here: cannot be decoded: 32 bits a channel"):
         decodable_shape(saved(Image.new("F", (3, 2)), "TIFF"), color, "here")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_cut_anywhere_has_a_shape_if_it_can_be_decoded(progressive: bool) -> None:
+    file = BytesIO()
+    Image.effect_noise((70, 50), 40).convert("RGB").save(file, "JPEG", progressive=progressive)
+    data = file.getvalue()
+    decoded = 0
+    for length in range(len(data) + 1):
+        try:
+            shape = decode_image(data[:length]).shape
+        except DataError as error:
+            with pytest.raises(DataError, match=re.escape(str(error))):
+                decodable_shape(data[:length], color=True)
+        else:
+            assert decodable_shape(data[:length], color=True) == shape
+            decoded += 1
+    assert 0 < decoded < 5
+
+
+def test_the_size_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+
+    assert [file_size(tmp_path / name) for name in ("file", "none", "zero\0")] == [5, 0, 0]
 
 
 def test_the_shape_of_what_is_no_image() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from caffepy.data.resize import WORD, resize
+from caffepy.data.resize import resize, resize_words
 from tests.data.databases import ramp
 
 
@@ -32,8 +32,12 @@ def test_resize_to_the_own_size_changes_nothing() -> None:
     np.testing.assert_array_equal(resize(ramp(5, 7), 5, 7), ramp(5, 7))
 
 
-def test_pixels_that_are_moved_as_one_become_the_same() -> None:
-    image = ramp(9, 7)
-    padded = np.concatenate([image, np.zeros((9, 7, WORD - 3), np.uint8)], axis=2)
+@pytest.mark.parametrize("size", [(4, 11), (4, 5), (30, 11)])
+def test_pixels_that_are_moved_as_one_become_the_same(size: tuple[int, int]) -> None:
+    bgr = ramp(9, 7)
+    words = np.full((9, 7, 4), 255, np.uint8)
+    words[..., :3] = bgr[..., ::-1]
 
-    np.testing.assert_array_equal(resize(padded, 4, 11)[..., :3], resize(image, 4, 11))
+    resized = resize_words(words.view(np.uint32)[..., 0], *size)
+
+    np.testing.assert_array_equal(resized, resize(bgr, *size))

@@ -1,5 +1,6 @@
 """`caffepy train_parallel`: real processes, on the CPU."""
 
+import re
 from pathlib import Path
 
 import h5py
@@ -65,7 +66,8 @@ def test_what_goes_wrong_in_a_process_is_said_and_stops_all(
     assert main(["train_parallel", *command]) == 1
 
     said = capfd.readouterr().err
-    assert "caffepy: error: process 0: cannot read gone.solverstate" in said
+    # Both fail, and the first one is told of.
+    assert re.search(r"caffepy: error: process [01]: cannot read gone\.solverstate", said)
     assert "of 2 failed" in said
 
 

@@ -21,8 +21,9 @@ NEEDED = ["caffepy.data.convert"]
 def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """Up to so many processes; what was not begun at the end of the `with` never is.
 
-    They leave Ctrl-C to this process, and end with it, also where it is killed. DataError where one
-    of them is killed.
+    They leave Ctrl-C to this process, and end with it, also where it is killed. They import the
+    program's main module, which must not begin anew then: `if __name__ == "__main__":`. DataError
+    where one of them is killed, or cannot begin.
     """
     context = multiprocessing.get_context(METHOD)
     context.set_forkserver_preload(NEEDED)
@@ -32,7 +33,8 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     except BrokenProcessPool as error:
         raise DataError(
-            "a process at work was killed; systems do that where memory is short"
+            "a process at work has ended: the system kills some where memory is short; a script "
+            'that lets others begin needs `if __name__ == "__main__":`'
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from caffepy.cli.main import main
+from caffepy.data.convert import WORTH
 from caffepy.data.database import open_database
 from caffepy.data.datum import parse_datum
 from caffepy.data.images import encode_image
@@ -294,6 +295,18 @@ def test_goes_on_after_the_last_image_stored(
     keys = [b"%08d_a.png" % number for number in range(8_000)]
     assert list(database.keys()) == keys
     assert not Path("db.unfinished").exists()
+
+
+def test_the_tool_converts_as_many_images_as_are_for_processes() -> None:
+    Path("list.txt").write_text("a.png 3\n" * WORTH)
+
+    subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "convert_imageset"), "images/", "list.txt", "db"],
+        check=True,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+
+    assert len(open_database("db")) == WORTH
 
 
 def no_more_than_a_megabyte() -> None:

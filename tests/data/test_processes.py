@@ -44,10 +44,26 @@ def test_an_interrupt_is_left_to_the_parent() -> None:
 
 def test_a_process_that_is_killed() -> None:
     with (
-        pytest.raises(DataError, match="a process at work was killed"),
+        pytest.raises(DataError, match="a process at work has ended: "),
         worker_processes(1) as pool,
     ):
         pool.submit(signal.raise_signal, signal.SIGKILL).result()
+
+
+def test_a_script_that_begins_anew_in_each_of_them_is_told_what_it_lacks(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM.replace('if __name__ == "__main__":', "if True:"))
+
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+
+    assert done.returncode == 1
+    assert 'needs `if __name__ == "__main__":`' in done.stderr
 
 
 def test_they_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:

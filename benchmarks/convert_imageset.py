@@ -4,8 +4,9 @@
 usage: convert_imageset.py FOLDER [--turns 5] [--images N]
 
 FOLDER holds images, in any number of folders within. All of them are taken, and few ones again and
-again until there are 1,000, or as many as --images says. Two jobs: raw pixels resized to 256x256, and the files as they are, which are
-decoded all the same, to know that they can be. caffepy runs them on all cores, and again on one.
+again until there are 1,000, or as many as --images says. Two jobs: raw pixels resized to 256x256,
+and the files as they are, which are decoded all the same, to know that they can be. caffepy runs
+them on all cores, and again on one.
 The plain loop decodes, resizes by Pillow's BILINEAR, makes a Datum and puts it, 1000 a transaction.
 Each turn is a process of its own, begun when all is imported; they take turns. Prints the median
 images a second, and the ratio of all cores to the plain loop.

@@ -26,7 +26,7 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
 
 
 def resize_words(words: NDArray[np.uint32], height: int, width: int) -> Pixels:
-    """`resize` of pixels (H, W), red in their first byte, to blue, green, red; for large images."""
+    """`resize` of pixels (H, W), red in their lowest byte, to blue, green, red; for large images."""
     left, right, weight = _neighbours(words.shape[1], width)
     weights = np.repeat(weight, WORD).astype(np.int16)
     resized = _resize(words, height, left, right, weights).view(np.uint32)

@@ -5,10 +5,11 @@ import logging
 import os
 import random
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from caffepy.data.datum import decode, parse_datum
 from caffepy.data.image_list import Entry
 from caffepy.data.image_record import Form, Made, check_form, make
 from caffepy.data.images import file_size
-from caffepy.data.processes import worker_processes
 from caffepy.data.unfinished import Facts, keys_in, unfinished
 from caffepy.errors import DataError
 from caffepy.proto import DataParameter
@@ -26,9 +26,9 @@ from caffepy.proto import DataParameter
 logger = logging.getLogger(__name__)
 
 AHEAD = 2  # packs in memory for each core
-PACK = 64  # images that a thread or process is handed at once, and
-PACK_BYTES = 1 << 18  # how large their files may be before no other is added
-WORTH = 2000  # images that pay for the start of processes, a quarter of a second
+PACK = 64  # images that a thread is handed at once where they keep their pixels,
+RESIZED_PACK = 8  # and otherwise,
+PACK_BYTES = 1 << 18  # or fewer, as soon as their files have as many bytes
 PROGRESS = 1000
 SHOWN = 20
 AS_IT_IS = Form()
@@ -121,7 +121,6 @@ def convert(
     """
     check_form(options.form)
     with ExitStack() as stack:
-        pool = stack.enter_context(workers(len(images.entries), options.form))
         keyed = keys(images.entries, options.seed)
         begun = unfinished(target, facts(images, keyed, options), resume=resume)
         folder = stack.enter_context(begun)
@@ -132,7 +131,7 @@ def convert(
             writer.check(key)
         logger.info("A total of %d images.", len(keyed))
         todo = [item for item in keyed if item[0] not in there]
-        made = stack.enter_context(closing(records(pool, images, todo, options.form)))
+        made = stack.enter_context(closing(records(images, todo, options.form)))
         for done, (key, entry, record) in enumerate(made, len(there) + 1):
             if isinstance(record, str):
                 summary.skip(f"{images.place(entry)}{record}")
@@ -145,18 +144,6 @@ def convert(
     if summary.stored % PROGRESS:
         logger.info("Processed %d files.", summary.stored)
     return summary
-
-
-def workers(count: int, form: Form) -> AbstractContextManager[Executor]:
-    """What makes the records of so many images.
-
-    Python's lock is held for most of what reading a small file takes: files that are only looked
-    at are for processes. Computing new pixels leaves the lock, and to share them between processes
-    would copy them.
-    """
-    if form.own_pixels and count >= WORTH:
-        return worker_processes(WORKERS)
-    return ThreadPoolExecutor(WORKERS, "ahead")
 
 
 def keys(entries: Sequence[Entry], seed: int | None) -> list[Keyed]:
@@ -197,24 +184,39 @@ def first_stored(folder: Path, there: Collection[bytes], options: Options) -> Fi
 
 
 def records(
-    pool: Executor, images: Images, todo: Sequence[Keyed], form: Form
+    images: Images, todo: Sequence[Keyed], form: Form
 ) -> Generator[tuple[bytes, Entry, Made | str], None, None]:
     """The images in order, with their keys and records, or why there is none; made ahead."""
     work = partial(make_pack, root=images.root, form=form)
-    with closing(begin_ahead(pool, work, packs(images.root, todo), AHEAD)) as begun:
+    pending = packs(images.root, todo, PACK if form.own_pixels else RESIZED_PACK)
+    first = list(islice(pending, 1))
+    with (
+        ThreadPoolExecutor(threads(first, form), "ahead") as pool,
+        closing(begin_ahead(pool, work, chain(first, pending), AHEAD)) as begun,
+    ):
         for pack, made in begun:
             for (key, entry), record in zip(pack, made.result(), strict=True):
                 yield key, entry, record
 
 
-def packs(root: str, todo: Sequence[Keyed]) -> Iterator[list[Keyed]]:
-    """The images in order, those of small files several at a time."""
+def threads(first: Sequence[Sequence[Keyed]], form: Form) -> int:
+    """How many threads make the records.
+
+    One, where the first pack is full of files that are just looked at: they are so small that more
+    threads would mostly hand Python's lock to and fro, and take twice as long.
+    """
+    small = form.own_pixels and any(len(pack) == PACK for pack in first)
+    return 1 if small else WORKERS
+
+
+def packs(root: str, todo: Sequence[Keyed], count: int) -> Iterator[list[Keyed]]:
+    """The images in order, those of small files up to `count` at a time."""
     pack: list[Keyed] = []
     size = 0
     for key, entry in todo:
         pack.append((key, entry))
         size += file_size(root + entry.name)
-        if len(pack) == PACK or size >= PACK_BYTES:
+        if len(pack) == count or size >= PACK_BYTES:
             yield pack
             pack, size = [], 0
     if pack:

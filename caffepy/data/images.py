@@ -3,7 +3,8 @@
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from io import BytesIO
 from os import PathLike
 from struct import error as StructError
@@ -11,8 +12,9 @@ from struct import error as StructError
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from caffepy.data.picture import Picture, check_jpeg, jpeg_picture, pillow_picture
 from caffepy.data.resize import Pixels as Pixels
-from caffepy.data.resize import resize, resize_words
+from caffepy.data.resize import resize, resize_words, separate
 from caffepy.errors import DataError
 
 FORMATS = ("BMP", "DIB", "JPEG", "JPEG2000", "PNG", "PPM", "SUN", "TIFF", "WEBP")
@@ -20,6 +22,8 @@ DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, S
 
 _Turn = Image.Transpose
 GREY = ("1", "L")
+ORDERS = {"L": "L", "RGB": "BGR", "RGBA": "BGRA"}
+EXIF = b"Exif\0\0"
 ORIENTATION = 0x0112
 UPRIGHT = {  # how a camera held the picture, by the number EXIF gives it
     2: _Turn.FLIP_LEFT_RIGHT,
@@ -31,7 +35,6 @@ UPRIGHT = {  # how a camera held the picture, by the number EXIF gives it
     8: _Turn.ROTATE_90,
 }
 SIDEWAYS = (_Turn.TRANSPOSE, _Turn.ROTATE_270, _Turn.TRANSVERSE, _Turn.ROTATE_90)
-SMALLEST = 1, 1
 
 ENCODERS: dict[str, tuple[str, dict[str, int]]] = {  # OpenCV's settings
     "bmp": ("BMP", {}),
@@ -66,7 +69,7 @@ def file_size(path: str | PathLike[str]) -> int:
 def decode_image(
     source: bytes | str | PathLike[str], color: bool | None = True, where: object = "image"
 ) -> Pixels:
-    """The pixels of an image file, given by its path or as its bytes: uint8 (H, W, C), read-only.
+    """The pixels of an image file, given by its path or as its bytes: uint8 (H, W, C).
 
     color True: 3 channels, blue first, of grey files too; False: 1 channel; both turned upright as
     EXIF says and without alpha. None: as it lies in the file, not turned, with 1, 3 or 4 channels
@@ -89,13 +92,12 @@ def decode_resized(
 ) -> Pixels:
     """`resize(decode_image(...), ...)` in less time; size: of the image's rows and columns."""
 
-    def resized(image: Image.Image) -> Pixels:
-        new = size(image.height, image.width)
-        if image.mode != "RGB" or image.height * image.width < math.prod(new):
-            return resize(_array(image), *new)
-        # Pillow has 4 bytes for the 3 channels: as they are, pixels are moved as one.
-        words = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint32)
-        return resize_words(words.reshape(image.height, image.width), *new)
+    def resized(picture: Picture) -> Pixels:
+        new = size(picture.height, picture.width)
+        if picture.mode != "RGB" or picture.height * picture.width < math.prod(new):
+            return resize(_array(picture), *new)
+        # With 4 bytes for the 3 channels, pixels are moved as one.
+        return resize_words(picture.raw("RGBX").view(np.uint32)[..., 0], *new)
 
     return _decode(source, color, where, resized)
 
@@ -104,15 +106,29 @@ def _decode(
     source: bytes | str | PathLike[str],
     color: bool | None,
     where: object,
-    laid: Callable[[Image.Image], Pixels],
+    laid: Callable[[Picture], Pixels],
 ) -> Pixels:
     if not isinstance(source, bytes):
         source, where = read_file(source), repr(str(source))
+    jpeg = _upright_jpeg(source, color)
+    if jpeg is not None:
+        with suppress(ValueError):
+            return laid(jpeg)
     with _opened(source, where) as image:
         if color is False:
             image.draft("L", None)  # a JPEG's own luminance, as OpenCV takes it
         image.load()
-        return _pixels(image, color, laid)
+        return laid(pillow_picture(_converted(image, color)))
+
+
+def _upright_jpeg(data: bytes, color: bool | None) -> Picture | None:
+    """A JPEG file that is as it should be, so that Pillow need not look at it; or None."""
+    if color is not None and EXIF in data:
+        return None  # it may have to be turned
+    picture = jpeg_picture(data)
+    if picture is None or color is None:
+        return picture
+    return replace(picture, mode="RGB" if color else "L")
 
 
 def decodable_shape(data: bytes, color: bool, where: object = "image") -> tuple[int, int, int]:
@@ -120,14 +136,19 @@ def decodable_shape(data: bytes, color: bool, where: object = "image") -> tuple[
 
     DataError, naming `where`, for a damaged or unknown file.
     """
+    channels = 3 if color else 1
+    jpeg = _upright_jpeg(data, color)
+    if jpeg is not None:
+        with suppress(ValueError):
+            check_jpeg(data)
+            return jpeg.height, jpeg.width, channels
     with _opened(data, where) as image:
         height, width = image.height, image.width
-        image.draft(None, SMALLEST)  # all of a JPEG is read and checked, few of its pixels computed
         image.load()
         _check_bits(image)
         if _turn(image) in SIDEWAYS:
             height, width = width, height
-        return height, width, 3 if color else 1
+        return height, width, channels
 
 
 def file_shape(data: bytes, where: object = "image") -> tuple[str, tuple[int, int, int]]:
@@ -164,15 +185,13 @@ def _unknown(source: bytes) -> str:
     return f"not an image, or damaged; formats read: {', '.join(FORMATS)}"
 
 
-def _pixels(
-    image: Image.Image, color: bool | None, laid: Callable[[Image.Image], Pixels]
-) -> Pixels:
+def _converted(image: Image.Image, color: bool | None) -> Image.Image:
     file_format = image.format
     image = _eight_bits(image)
     if color is not None:
         image = _upright(image)
     if color is False:
-        return laid(_grey(image, file_format))
+        return _grey(image, file_format)
     mode = "RGB"
     if color is None and image.mode in GREY:
         mode = "L"
@@ -180,7 +199,7 @@ def _pixels(
         mode = "RGBA"
     else:
         image.info.pop("transparency", None)
-    return laid(image if image.mode == mode else image.convert(mode))
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _check_bits(image: Image.Image) -> bool:
@@ -228,16 +247,17 @@ def _grey(image: Image.Image, file_format: str | None) -> Image.Image:
     return image.convert("L")
 
 
-def _array(image: Image.Image) -> Pixels:
-    order = {"L": "L", "RGB": "BGR", "RGBA": "BGRA"}[image.mode]
-    data = np.frombuffer(image.tobytes("raw", order), np.uint8)
-    return data.reshape(image.height, image.width, len(order))
+def _array(picture: Picture) -> Pixels:
+    return picture.raw(ORDERS[picture.mode])
 
 
-def _planes(image: Image.Image) -> Pixels:
-    order = {"L": "L", "RGB": "BGR", "RGBA": "BGRA"}[image.mode]
-    data = np.frombuffer(b"".join(image.tobytes("raw", channel) for channel in order), np.uint8)
-    return data.reshape(len(order), image.height, image.width)
+def _planes(picture: Picture) -> Pixels:
+    if picture.mode == "L":
+        return picture.raw("L")[None, ..., 0]
+    planes = np.empty((len(picture.mode), picture.height, picture.width), np.uint8)
+    words = picture.raw("RGBX" if picture.mode == "RGB" else "RGBA").view(np.uint32)
+    separate(words[..., 0], planes)
+    return planes
 
 
 def check_extension(extension: str, where: object = "images") -> None:

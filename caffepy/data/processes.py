@@ -14,7 +14,7 @@ from threading import Thread
 from caffepy.errors import DataError
 
 METHOD = "forkserver"  # forks a process that has imported what is needed, and has no threads
-NEEDED = ["caffepy.data.convert"]
+NEEDED = ["caffepy.data.squares"]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]  # (height, width, channels)
 
 COLOURS = 3
+PLACES = 16, 8, 0, 24  # bits of a word below its blue, green, red and alpha
 WORD = 4  # bytes of a pixel that is moved as one
 SIZES = 64  # of images, of which the arithmetic of resizing is remembered
 
@@ -31,10 +32,14 @@ def resize_words(words: NDArray[np.uint32], height: int, width: int) -> Pixels:
     weights = np.repeat(weight, WORD).astype(np.int16)
     resized = _resize(words, height, left, right, weights).view(np.uint32)
     planes = np.empty((height, COLOURS, width), np.uint8)
-    for channel in range(COLOURS):
-        shifted = resized >> np.uint32(8 * (COLOURS - 1 - channel))
-        np.copyto(planes[:, channel], shifted, casting="unsafe")
+    separate(resized, planes.swapaxes(0, 1))
     return planes.swapaxes(1, 2)
+
+
+def separate(words: NDArray[np.uint32], planes: Pixels) -> None:
+    """Pixels (H, W), red in their lowest byte, to planes (C, H, W): blue, green, red, or 4th alpha."""
+    for plane, place in zip(planes, PLACES[: len(planes)], strict=True):
+        np.copyto(plane, words >> np.uint32(place), casting="unsafe")
 
 
 def _resize(

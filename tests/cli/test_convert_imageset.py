@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from caffepy.cli.main import main
-from caffepy.data.convert import WORTH
 from caffepy.data.database import open_database
 from caffepy.data.datum import parse_datum
 from caffepy.data.images import encode_image
@@ -244,7 +243,7 @@ def test_nothing_to_resume(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 COMMAND = [sys.executable, "-m", "caffepy", "convert_imageset", "images/", "list.txt"]
-RESIZED = ["--resize-height=64", "--resize-width=64"]  # by threads; files as they are by processes
+RESIZED = ["--resize-height=64", "--resize-width=64"]
 
 
 def begun(*words: str) -> "subprocess.Popen[str]":
@@ -295,18 +294,6 @@ def test_goes_on_after_the_last_image_stored(
     keys = [b"%08d_a.png" % number for number in range(8_000)]
     assert list(database.keys()) == keys
     assert not Path("db.unfinished").exists()
-
-
-def test_the_tool_converts_as_many_images_as_are_for_processes() -> None:
-    Path("list.txt").write_text("a.png 3\n" * WORTH)
-
-    subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "convert_imageset"), "images/", "list.txt", "db"],
-        check=True,
-        env={"PYTHONPATH": str(ROOT)},
-    )
-
-    assert len(open_database("db")) == WORTH
 
 
 def no_more_than_a_megabyte() -> None:

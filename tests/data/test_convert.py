@@ -1,6 +1,5 @@
 import logging
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -8,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caffepy.data.ahead import WORKERS
 from caffepy.data.convert import (
     PACK,
     PACK_BYTES,
-    WORTH,
     Images,
     Options,
     convert,
     packs,
-    workers,
+    threads,
 )
 from caffepy.data.database import open_database
 from caffepy.data.datum import decode, parse_datum
@@ -84,43 +83,25 @@ def test_stores_pixels_and_labels_in_the_order_of_the_list(folder: Path) -> None
         )
 
 
-def test_processes_and_threads_make_the_same_database(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines = ["a.png 1", "broken.jpg 2", "d.JPG 3", "none.png 4"] * 70
-    listing = folder / "list.txt"
-    listing.write_text("\n".join(lines))
-    by_threads = convert(listed(folder), folder / "threads", RAW)
-    monkeypatch.setattr("caffepy.data.convert.WORTH", 1)
-    by_processes = convert(listed(folder), folder / "processes", RAW)
+def test_files_so_small_that_they_are_just_looked_at_are_for_one_thread() -> None:
+    full, other = [[(b"", Entry("a.png", 0, 1))] * count for count in (PACK, PACK - 1)]
 
-    assert by_processes == by_threads
-    assert (by_threads.stored, by_threads.skipped) == (140, 140)
-    one, other = LMDB(folder / "threads"), LMDB(folder / "processes")
-    assert [(key, bytes(one.get(key))) for key in one.keys()] == [  # noqa: SIM118
-        (key, bytes(other.get(key)))
-        for key in other.keys()  # noqa: SIM118
-    ]
-
-
-def test_new_pixels_are_for_threads_and_files_as_they_are_for_processes() -> None:
-    with workers(WORTH, Form(size=(8, 8))) as resizing, workers(WORTH - 1, Form()) as few:
-        assert isinstance(resizing, ThreadPoolExecutor)
-        assert isinstance(few, ThreadPoolExecutor)
-    with workers(WORTH, Form(encode="")) as looking:
-        assert isinstance(looking, ProcessPoolExecutor)
+    assert threads([full], Form(encode="")) == 1
+    assert threads([full], Form(size=(8, 8))) == WORKERS
+    assert threads([other], Form()) == WORKERS
+    assert threads([], Form()) == WORKERS
 
 
 def test_small_files_are_taken_in_packs(tmp_path: Path) -> None:
     sizes = {"small": 100, "large": PACK_BYTES}
     for name, size in sizes.items():
         (tmp_path / name).write_bytes(bytes(size))
-    names = ["small"] * (PACK + 1) + ["large", "large", "none", "small"]
+    names = ["small"] * 6 + ["large", "large", "none", "small"]
     todo = [(b"%d" % number, Entry(name, 0, number)) for number, name in enumerate(names)]
 
-    taken = list(packs(f"{tmp_path}/", todo))
+    taken = list(packs(f"{tmp_path}/", todo, 5))
 
-    assert [len(pack) for pack in taken] == [PACK, 2, 1, 2]
+    assert [len(pack) for pack in taken] == [5, 2, 1, 2]
     assert [item for pack in taken for item in pack] == todo
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from caffepy.data.datum import parse_datum
@@ -14,6 +13,7 @@ from caffepy.data.images import (
     check_extension,
     decodable_shape,
     decode_image,
+    decode_planes,
     decode_resized,
     encode_image,
     file_shape,
@@ -224,10 +224,16 @@ def test_refuses_a_type_it_does_not_write() -> None:
         check_extension("gif", "'a.gif'")
 
 
-def test_pixels_are_read_only() -> None:
-    pixels: NDArray[np.uint8] = decode_image(JPEG)
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("color", [True, False, None])
+def test_planes(color: bool | None, mode: str, file_format: str) -> None:
+    image = Image.fromarray(ramp(9, 7, 4)).convert(mode)
+    data = saved(image if file_format == "PNG" else image.convert(mode[:3]), file_format)
 
-    assert not pixels.flags.writeable
+    planes = decode_planes(data, color)
+
+    np.testing.assert_array_equal(planes, decode_image(data, color).transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize(

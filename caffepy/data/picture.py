@@ -40,15 +40,15 @@ def pillow_picture(image: Image.Image) -> Picture:
 def jpeg_picture(data: bytes) -> Picture | None:
     """A JPEG file, by libjpeg-turbo alone: Pillow's Python takes longer than a small file's pixels.
 
-    None for what is left to Pillow: other types of files, CMYK, and images so large that it warns of
-    them or refuses them. `raw` raises ValueError where the file is not in perfect order; Pillow
+    None for what is left to Pillow: other types of files, CMYK, rare subsampling, and images so
+    large that it warns of them or refuses them. `raw` raises ValueError where the file is not in perfect order; Pillow
     knows what can be read all the same, and says what cannot.
     """
     if not data.startswith(JPEG):
         return None
     try:
         height, width, colours, _ = decode_jpeg_header(data)
-    except ValueError:
+    except (ValueError, KeyError):  # it has no name for all kinds of subsampling
         return None
     limit = Image.MAX_IMAGE_PIXELS
     if colours not in MODES or (limit is not None and height * width > limit):

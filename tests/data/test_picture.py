@@ -61,6 +61,7 @@ def test_the_bytes_of_pillows_image() -> None:
         pytest.param(b"\xff\xd8\xff", id="beginning"),
         pytest.param(jpeg("RGB")[:200], id="half a header"),
         pytest.param(jpeg("CMYK"), id="CMYK"),
+        pytest.param(jpeg("RGB").replace(b"\1\x22", b"\1\x14"), id="colours of 4 rows for one"),
         pytest.param(b" " + jpeg("RGB"), id="another type"),
     ],
 )

@@ -188,14 +188,14 @@ def stack(
     if isinstance(loaded, Block):
         images, labels = loaded.images, loaded.labels
         shape = transform.window(images.shape[1:], loaded.where)
-        sizes = np.broadcast_to(images.shape[2:], (len(images), 2))
+        sizes = np.full((len(images), 2), images.shape[2:])
     else:
         images, labels = [sample.image for sample in loaded], [sample.label for sample in loaded]
         shape = _shape(loaded, transform)
         sizes = np.array([image.shape[1:] for image in images])
     draws = transform.draw(seed, numbers, sizes)
     whole = (len(draws.mirror), *shape)
-    targets = torch.tensor(labels, dtype=torch.float32)
+    targets = torch.from_numpy(np.array(labels, np.float32))
     if transform.device.type == "cpu":
         pixels = memory.take(whole)
         transform.fill(images, draws, pixels.numpy())

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, cast
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -15,6 +17,8 @@ from caffepy.proto.wire import BYTES, VARINT, read_varint
 DATA = Datum.DATA_FIELD_NUMBER << 3 | BYTES  # how the field begins
 
 Planes = NDArray[np.uint8] | NDArray[np.float32]  # (channels, height, width)
+
+LABELS = 1 << 14  # ends of messages that are remembered, of which there is one a label
 
 FIXED32 = 5  # protobuf's wire type of floats
 FLOAT_FIELD = np.dtype([("tag", "u1"), ("value", "<f4")])
@@ -66,29 +70,83 @@ def split_datum(value: bytes | memoryview, where: object = "record") -> tuple[Da
     no whole number, as writers of Caffe's records have it, it is taken from the message as usual.
     """
     whole = memoryview(value)
-    at = 0
     try:
-        while at < len(whole) and whole[at] & 7 == VARINT:
-            _, at = read_varint(whole, at + 1)
-        if at < len(whole) and whole[at] == DATA:
-            size, begin = read_varint(whole, at + 1)
-            if 0 <= size <= len(whole) - begin:
-                rest = parse_datum(bytes(whole[:at]) + bytes(whole[begin + size :]), where)
-                return rest, whole[begin : begin + size]
+        place = _place_of_data(whole)
     except ParseError as error:
         raise DataError(f"{where}: not a Datum message: {error}") from error
-    datum = parse_datum(value, where)
-    return datum, memoryview(datum.data)
+    if place is None:
+        datum = parse_datum(value, where)
+        return datum, memoryview(datum.data)
+    rest = bytes(whole[: place.tag]) + bytes(whole[place.end :])
+    return parse_datum(rest, where), whole[place.begin : place.end]
 
 
-def raw_images(datums: Sequence[Datum]) -> NDArray[np.uint8] | None:
-    """The images of raw records of one size, (N, C, H, W), at once; None where there are others."""
-    kinds = {(d.channels, d.height, d.width, len(d.data), d.encoded) for d in datums}
-    (*shape, size, encoded), *others = kinds
-    if others or encoded or min(shape) < 1 or size != math.prod(shape):
+class _Place(NamedTuple):
+    """Where a message has its `data`: the field's tag, and the bytes."""
+
+    tag: int
+    begin: int
+    end: int
+
+
+def _place_of_data(whole: memoryview) -> _Place | None:
+    """None where other fields than whole numbers come before it; ParseError for no message."""
+    at = 0
+    while at < len(whole) and whole[at] & 7 == VARINT:
+        _, at = read_varint(whole, at + 1)
+    if at < len(whole) and whole[at] == DATA:
+        size, begin = read_varint(whole, at + 1)
+        if 0 <= size <= len(whole) - begin:
+            return _Place(at, begin, begin + size)
+    return None
+
+
+def raw_images(values: Sequence[bytes]) -> tuple[NDArray[np.uint8], list[int]] | None:
+    """The images of raw records of one size, (N, C, H, W), and their labels, all at once.
+
+    Of messages that begin alike up to the image's bytes, one beginning is parsed, and of the ends
+    those that differ. None where there are other records, damaged ones included.
+    """
+    try:
+        place = _place_of_data(memoryview(values[0]))
+    except ParseError:
         return None
-    data = [datum.data for datum in datums]
-    return np.frombuffer(bytearray().join(data), np.uint8).reshape(len(data), *shape)
+    if place is None:
+        return None
+    head, shape = values[0][: place.begin], _shape_alone(values[0][: place.tag])
+    data = [value[place.begin : place.end] for value in values if value.startswith(head)]
+    labels = [_label_alone(value[place.end :]) for value in values]
+    size = place.end - place.begin
+    whole = len(data) == len(values) and min(map(len, data)) == size
+    if shape is None or not whole or None in labels or size != math.prod(shape):
+        return None
+    images = np.frombuffer(bytearray().join(data), np.uint8).reshape(len(data), *shape)
+    return images, cast("list[int]", labels)
+
+
+@lru_cache
+def _shape_alone(message: bytes) -> tuple[int, int, int] | None:
+    """The shape of a raw image in a message that holds nothing else; None for another."""
+    datum = _fields_of(message, "channels", "height", "width")
+    if datum is None or min(datum.channels, datum.height, datum.width) < 1:
+        return None
+    return datum.channels, datum.height, datum.width
+
+
+@lru_cache(LABELS)
+def _label_alone(message: bytes) -> int | None:
+    """The label in a message that holds nothing else, but may say that it is raw; None for another."""
+    datum = _fields_of(message, "label", "encoded")
+    return None if datum is None or datum.encoded else datum.label
+
+
+def _fields_of(message: bytes, *names: str) -> Datum | None:
+    """A message of no other fields than these; None for another."""
+    try:
+        datum = Datum.FromString(message)
+    except DecodeError:
+        return None
+    return datum if {field.name for field, _ in datum.ListFields()} <= set(names) else None
 
 
 def decode(

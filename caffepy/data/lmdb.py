@@ -83,7 +83,8 @@ class LMDB:
         """The value of a key, a view where it is large; DataError where there is none."""
         with self._cursor() as cursor:
             if cursor.set_key(key):
-                return self._held(cursor.value())
+                value = cursor.value()
+                return bytes(value) if len(value) < LARGE else self._held(value)
         raise DataError(f"{self.path}: no record {os.fsdecode(key)!r}")
 
     def records(self, start: int = 0, step: int = 1) -> Iterator[Record]:
@@ -99,15 +100,14 @@ class LMDB:
             items = chain.from_iterable(passes(cursor)) if step == 1 else strides(cursor, step)
             while self._version() == version:
                 for key, value in islice(items, LOOK):
-                    yield Record(self.path, bytes(key), self._held(value))
+                    held = bytes(value) if len(value) < LARGE else self._held(value)
+                    yield Record(self.path, bytes(key), held)
             raise DataError(
                 f"{self.path}: was written to while it was read; start again when it is complete"
             )
 
-    def _held(self, value: memoryview) -> bytes | memoryview:
-        """What of the map can be kept: a copy, or, of much, a view that keeps the map open."""
-        if len(value) < LARGE:
-            return bytes(value)
+    def _held(self, value: memoryview) -> memoryview:
+        """A view of the map that keeps it open, in place of a copy of much."""
         mapped = np.frombuffer(value, np.uint8).view(Mapped)
         mapped.database = self
         return mapped.data

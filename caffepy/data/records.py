@@ -64,10 +64,9 @@ class Records:
     def load(self, records: Sequence[Record]) -> list[Sample] | Block:
         """The images and labels of records."""
         if len(records[0].value) < LARGE:
-            datums = [parse_datum(record.value, record) for record in records]
-            images = raw_images(datums)
-            if images is not None:
-                return Block(images, [datum.label for datum in datums], records[0])
+            alike = raw_images([bytes(record.value) for record in records])
+            if alike is not None:
+                return Block(*alike, records[0])
         return [self._sample(record) for record in records]
 
     def _sample(self, record: Record) -> Sample:

@@ -159,6 +159,18 @@ class Net(nn.Module):
             if isinstance(layer, SourceLayer) and layer.position is not None
         }
 
+    @cached_property
+    def stateful(self) -> list[tuple[str, Layer]]:
+        """The layers that carry more than blobs from batch to batch, such as an LSTM, by name.
+
+        They have persistent buffers; those that are not are constants.
+        """
+        return [
+            (step.name, layer)
+            for layer, step in self.plan()
+            if not layer.state_dict().keys() <= dict(layer.named_parameters()).keys()
+        ]
+
     def seek(self, positions: Mapping[str, int], seed: int) -> None:
         """Let each named layer without bottoms go on after that many records, drawing from `seed`."""
         for index, name in enumerate(self.layer_names):

@@ -22,8 +22,7 @@ class Place(NamedTuple):
 
 def place_of(net: Net) -> Place:
     """Where a net stands now; takes microseconds."""
-    states = {step.name: _state(layer) for layer, step in net.plan()}
-    return Place(net.positions(), {name: state for name, state in states.items() if state})
+    return Place(net.positions(), {name: _state(layer) for name, layer in net.stateful})
 
 
 def go_to(net: Net, place: Place, seed: int) -> None:
@@ -39,12 +38,9 @@ def go_to(net: Net, place: Place, seed: int) -> None:
 
 
 def _state(layer: Layer) -> dict[str, Tensor]:
-    """Copies of a layer's persistent buffers: those that are not are constants."""
-    buffers = dict(layer.named_buffers())
-    if not buffers:  # nearly all layers, and state_dict is slow
-        return {}
+    """Copies of a layer's persistent buffers."""
     persistent = layer.state_dict().keys()
-    return {name: tensor.clone() for name, tensor in buffers.items() if name in persistent}
+    return {n: tensor.clone() for n, tensor in layer.named_buffers() if n in persistent}
 
 
 def _put(layer: Layer, name: str, value: Tensor) -> None:

@@ -34,7 +34,7 @@ class Group:
     @property
     def gradients(self) -> list[Tensor]:
         """What the backward passes added up, one tensor a parameter."""
-        return [cast("Tensor", param.grad) for param in self.params]
+        return cast("list[Tensor]", [param.grad for param in self.params])
 
 
 def group(

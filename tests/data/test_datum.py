@@ -81,31 +81,51 @@ def test_refuses_other_bytes() -> None:
         parse_datum(b"hello", "db: record '07'")
 
 
-def test_raw_images_of_one_size_are_read_at_once() -> None:
-    images = [ramp(2, 3), ramp(2, 3, start=50)]
+RAW = to_datum(ramp(2, 3), 7).SerializeToString()
+SIZE = b"\x08\x03\x10\x02\x18\x03"  # 3 channels, 2 rows, 3 columns
 
-    block = raw_images([to_datum(image, 0) for image in images])
+
+def test_raw_images_of_one_size_are_read_at_once() -> None:
+    images = [ramp(2, 3, start=start) for start in (0, 50, 100)]
+    labels = [7, -3, 300]  # of 1, 10 and 2 bytes
+    datums = [to_datum(image, label) for image, label in zip(images, labels, strict=True)]
+    datums[2].ClearField("encoded")
+
+    block = raw_images([datum.SerializeToString() for datum in datums])
 
     assert block is not None
-    np.testing.assert_array_equal(block, np.stack(images).transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(block[0], np.stack(images).transpose(0, 3, 1, 2))
+    assert block[1] == labels
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(to_datum(ramp(3, 2), 0), id="another size"),
-        pytest.param(encoded_datum(b"...", 0), id="encoded"),
-        pytest.param(Datum(channels=3, height=2, width=3, data=b"12345"), id="too few numbers"),
-        pytest.param(Datum(channels=3, height=2, width=3, float_data=[0.5] * 18), id="floats"),
+        pytest.param(to_datum(ramp(3, 2), 0).SerializeToString(), id="another size"),
+        pytest.param(to_datum(ramp(2, 4), 0).SerializeToString(), id="another number of bytes"),
+        pytest.param(encoded_datum(b"...", 0).SerializeToString(), id="encoded"),
+        pytest.param(RAW.replace(b"\x38\0", b"\x38\1"), id="encoded, with a size"),
+        pytest.param(RAW + Datum(float_data=[0.5]).SerializeToString(), id="floats as well"),
+        pytest.param(RAW + Datum(data=b"18 bytes are these").SerializeToString(), id="two images"),
+        pytest.param(Datum(float_data=[0.5] * 18).SerializeToString(), id="floats"),
+        pytest.param(b"\x28\7" + RAW, id="the label first"),
+        pytest.param(SIZE + b"\x22\5" + b"12345", id="too few numbers"),
+        pytest.param(RAW[:20], id="cut in the image"),
+        pytest.param(RAW[:-1], id="cut behind it"),
+        pytest.param(b"\xff" * 30, id="no message"),
+        pytest.param(b"", id="empty"),
     ],
 )
-def test_other_records_are_read_singly(other: Datum) -> None:
-    assert raw_images([to_datum(ramp(2, 3), 0), other]) is None
-    assert raw_images([other, to_datum(ramp(2, 3), 0)]) is None
+def test_other_records_are_read_singly(other: bytes) -> None:
+    assert raw_images([RAW, RAW]) is not None
+    assert raw_images([RAW, other]) is None
+    assert raw_images([other, RAW]) is None
 
 
 def test_records_of_negative_sizes_are_read_singly() -> None:
-    assert raw_images([Datum(channels=-1, height=-2, width=3, data=b"123456")]) is None
+    datum = Datum(channels=-1, height=-2, width=3, data=b"123456")
+
+    assert raw_images([datum.SerializeToString()]) is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.optim.sgd import sgd as torch_sgd
 
 
 def sgd(
@@ -26,15 +25,15 @@ def sgd(
         torch._foreach_mul_(history, rate)
         torch._foreach_sub_(params, history)
         return
-    torch_sgd(
+    torch._fused_sgd_(
         params,
         gradients,
-        list(history),
-        fused=True,
+        history,
         weight_decay=decay,
         momentum=momentum,
         lr=1,
         dampening=1 - rate,  # so that torch's V = momentum · V + (1 - dampening) · g is Caffe's
         nesterov=False,
         maximize=False,
+        is_first_step=False,
     )

@@ -50,7 +50,8 @@ def add(bottoms: Sequence[Tensor], coeffs: Sequence[float]) -> Tensor:
     """The sum of the bottoms, each times its coefficient."""
     total = bottoms[0] if coeffs[0] == 1 else coeffs[0] * bottoms[0]
     for bottom, coeff in zip(bottoms[1:], coeffs[1:], strict=True):
-        total = torch.add(total, bottom, alpha=coeff)
+        # to turn a gradient's sign takes less than to multiply it by -1
+        total = total - bottom if coeff == -1 else torch.add(total, bottom, alpha=coeff)
     return total
 
 

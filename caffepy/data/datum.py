@@ -57,10 +57,15 @@ def float_record(numbers: NDArray[np.float32]) -> bytes:
 
 def parse_datum(value: bytes | memoryview, where: object = "record") -> Datum:
     """The message in a database's value; DataError, naming `where`, for other bytes."""
+    return _parsed(bytes(value), len(value), where)
+
+
+def _parsed(message: bytes, size: int, where: object) -> Datum:
+    """A message, or what is left without its `data` of one of `size` bytes."""
     try:
-        return Datum.FromString(bytes(value))
+        return Datum.FromString(message)
     except DecodeError as error:
-        raise DataError(f"{where}: not a Datum message: {len(value)} bytes do not parse") from error
+        raise DataError(f"{where}: not a Datum message: {size} bytes do not parse") from error
 
 
 def split_datum(value: bytes | memoryview, where: object = "record") -> tuple[Datum, memoryview]:
@@ -78,7 +83,7 @@ def split_datum(value: bytes | memoryview, where: object = "record") -> tuple[Da
         datum = parse_datum(value, where)
         return datum, memoryview(datum.data)
     rest = bytes(whole[: place.tag]) + bytes(whole[place.end :])
-    return parse_datum(rest, where), whole[place.begin : place.end]
+    return _parsed(rest, len(whole), where), whole[place.begin : place.end]
 
 
 class _Place(NamedTuple):

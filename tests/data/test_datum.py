@@ -181,3 +181,10 @@ def test_numbers_that_are_no_bytes_are_written_as_protobuf_writes_them() -> None
     expected = Datum(channels=2, height=3, width=4, float_data=numbers.ravel().tolist())
     assert record == expected.SerializeToString()
     np.testing.assert_array_equal(decode(parse_datum(record)), numbers)
+
+
+def test_what_is_behind_the_data_and_is_no_message_is_told_by_the_records_size() -> None:
+    size = len(RAW) + 1
+
+    with pytest.raises(DataError, match=f"^here: not a Datum message: {size} bytes do not parse$"):
+        split_datum(RAW + b"\x28", "here")

@@ -18,7 +18,7 @@ DATA = Datum.DATA_FIELD_NUMBER << 3 | BYTES  # how the field begins
 
 Planes = NDArray[np.uint8] | NDArray[np.float32]  # (channels, height, width)
 
-LABELS = 1 << 14  # ends of messages that are remembered, of which there is one a label
+LABELS = 1 << 11  # ends of messages that are remembered, of which there is one a label
 
 FIXED32 = 5  # protobuf's wire type of floats
 FLOAT_FIELD = np.dtype([("tag", "u1"), ("value", "<f4")])

@@ -6,12 +6,12 @@ import os
 import random
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 
 from caffepy.data.ahead import WORKERS, begin_ahead
 from caffepy.data.database import Writer, create_database, open_database
@@ -187,26 +187,15 @@ def records(
     images: Images, todo: Sequence[Keyed], form: Form
 ) -> Generator[tuple[bytes, Entry, Made | str], None, None]:
     """The images in order, with their keys and records, or why there is none; made ahead."""
-    work = partial(make_pack, root=images.root, form=form)
-    pending = packs(images.root, todo, PACK if form.own_pixels else RESIZED_PACK)
-    first = list(islice(pending, 1))
+    work = partial(make_pack, root=images.root, form=form, alone=Lock())
+    taken = packs(images.root, todo, PACK if form.own_pixels else RESIZED_PACK)
     with (
-        ThreadPoolExecutor(threads(first, form), "ahead") as pool,
-        closing(begin_ahead(pool, work, chain(first, pending), AHEAD)) as begun,
+        ThreadPoolExecutor(WORKERS, "ahead") as pool,
+        closing(begin_ahead(pool, work, taken, AHEAD)) as begun,
     ):
         for pack, made in begun:
             for (key, entry), record in zip(pack, made.result(), strict=True):
                 yield key, entry, record
-
-
-def threads(first: Sequence[Sequence[Keyed]], form: Form) -> int:
-    """How many threads make the records.
-
-    One, where the first pack is full of files that are just looked at: they are so small that more
-    threads would mostly hand Python's lock to and fro, and take twice as long.
-    """
-    small = form.own_pixels and any(len(pack) == PACK for pack in first)
-    return 1 if small else WORKERS
 
 
 def packs(root: str, todo: Sequence[Keyed], count: int) -> Iterator[list[Keyed]]:
@@ -223,15 +212,22 @@ def packs(root: str, todo: Sequence[Keyed], count: int) -> Iterator[list[Keyed]]
         yield pack
 
 
-def make_pack(pack: Sequence[Keyed], root: str, form: Form) -> list[Made | str]:
-    """The records of some images; of those that cannot be read, why."""
-    made: list[Made | str] = []
-    for _, entry in pack:
-        try:
-            made.append(make(root + entry.name, entry.label, form))
-        except DataError as error:
-            made.append(str(error))
-    return made
+def make_pack(pack: Sequence[Keyed], root: str, form: Form, alone: Lock) -> list[Made | str]:
+    """The records of some images; of those that cannot be read, why.
+
+    Files so small that so many make a pack are for one thread at a time, which has `alone`: two
+    would mostly hand Python's lock to and fro, and take twice as long.
+    """
+    with alone if len(pack) == PACK else nullcontext():
+        return [made_or_why(root + entry.name, entry.label, form) for _, entry in pack]
+
+
+def made_or_why(path: str, label: int, form: Form) -> Made | str:
+    """An image's record, or why there is none."""
+    try:
+        return make(path, label, form)
+    except DataError as error:
+        return str(error)
 
 
 def check_sizes(

@@ -1,21 +1,23 @@
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
 
-from caffepy.data.ahead import WORKERS
 from caffepy.data.convert import (
     PACK,
     PACK_BYTES,
     Images,
     Options,
     convert,
+    make_pack,
     packs,
-    threads,
 )
 from caffepy.data.database import open_database
 from caffepy.data.datum import decode, parse_datum
@@ -83,13 +85,17 @@ def test_stores_pixels_and_labels_in_the_order_of_the_list(folder: Path) -> None
         )
 
 
-def test_files_so_small_that_they_are_just_looked_at_are_for_one_thread() -> None:
-    full, other = [[(b"", Entry("a.png", 0, 1))] * count for count in (PACK, PACK - 1)]
+def test_packs_full_of_small_files_are_for_one_thread_at_a_time(folder: Path) -> None:
+    work = partial(make_pack, root=f"{folder}/", form=Form(), alone=Lock())
+    full = [(b"", Entry("a.png", 0, 1))] * PACK
 
-    assert threads([full], Form(encode="")) == 1
-    assert threads([full], Form(size=(8, 8))) == WORKERS
-    assert threads([other], Form()) == WORKERS
-    assert threads([], Form()) == WORKERS
+    with ThreadPoolExecutor(2) as pool, work.keywords["alone"]:
+        waiting, other = pool.submit(work, full), pool.submit(work, full[1:])
+        assert len(other.result()) == PACK - 1
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.2)
+
+    assert len(waiting.result()) == PACK
 
 
 def test_small_files_are_taken_in_packs(tmp_path: Path) -> None:

@@ -123,11 +123,11 @@ def _decode(
 
 def _upright_jpeg(data: bytes, color: bool | None) -> Picture | None:
     """A JPEG file that is as it should be, so that Pillow need not look at it; or None."""
-    if color is not None and EXIF in data:
-        return None  # it may have to be turned
     picture = jpeg_picture(data)
     if picture is None or color is None:
         return picture
+    if EXIF in data:
+        return None  # it may have to be turned
     return replace(picture, mode="RGB" if color else "L")
 
 

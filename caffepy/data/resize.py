@@ -37,7 +37,7 @@ def resize_words(words: NDArray[np.uint32], height: int, width: int) -> Pixels:
 
 
 def separate(words: NDArray[np.uint32], planes: Pixels) -> None:
-    """Pixels (H, W), red in their lowest byte, to planes (C, H, W): blue, green, red, or 4th alpha."""
+    """Pixels (H, W), red in their lowest byte, to planes (3 or 4, H, W): blue, green, red, alpha."""
     for plane, place in zip(planes, PLACES[: len(planes)], strict=True):
         np.copyto(plane, words >> np.uint32(place), casting="unsafe")
 

@@ -21,9 +21,9 @@ def hits(scores: Tensor, labels: Labels, axis: int, top_k: int) -> Tensor:
     scores: (*outer, C, *inner), C at `axis`; labels: of that shape, with 1 for C; so is the result.
     """
     true = scores.gather(axis, labels.target)
-    count = torch.empty_like(scores, dtype=torch.promote_types(scores.dtype, torch.float32))
-    torch.lt(scores, true, out=count)  # into floats, a third of the time that booleans take
-    hit = count.sum(axis, keepdim=True) >= scores.shape[axis] - top_k
+    worse = torch.empty_like(scores, dtype=torch.promote_types(scores.dtype, torch.float32))
+    torch.lt(scores, true, out=worse)  # floats are made and counted in a third of booleans' time
+    hit = worse.sum(axis, keepdim=True) >= scores.shape[axis] - top_k
     return labels.settle(hit.float())
 
 

@@ -160,14 +160,14 @@ class Net(nn.Module):
         }
 
     @cached_property
-    def stateful(self) -> list[tuple[str, Layer]]:
-        """The layers that carry more than blobs from batch to batch, such as an LSTM, by name.
+    def stateful(self) -> list[int]:
+        """Which of `layers` carry more than blobs from batch to batch, as an LSTM does.
 
         They have persistent buffers; those that are not are constants.
         """
         return [
-            (step.name, layer)
-            for layer, step in self.plan()
+            index
+            for index, layer in enumerate(self.layers)
             if not layer.state_dict().keys() <= dict(layer.named_parameters()).keys()
         ]
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from caffepy.errors import NetError
 from caffepy.layers.layer import Layer
@@ -22,7 +22,8 @@ class Place(NamedTuple):
 
 def place_of(net: Net) -> Place:
     """Where a net stands now; takes microseconds."""
-    return Place(net.positions(), {name: _state(layer) for name, layer in net.stateful})
+    states = {net.layer_names[index]: _state(net.layers[index]) for index in net.stateful}
+    return Place(net.positions(), states)
 
 
 def go_to(net: Net, place: Place, seed: int) -> None:
@@ -37,7 +38,7 @@ def go_to(net: Net, place: Place, seed: int) -> None:
             _put(layer, name, value)
 
 
-def _state(layer: Layer) -> dict[str, Tensor]:
+def _state(layer: nn.Module) -> dict[str, Tensor]:
     """Copies of a layer's persistent buffers."""
     persistent = layer.state_dict().keys()
     return {n: tensor.clone() for n, tensor in layer.named_buffers() if n in persistent}
